@@ -1,0 +1,4 @@
+@NullMarked
+package productstore;
+
+import org.jspecify.annotations.NullMarked;
