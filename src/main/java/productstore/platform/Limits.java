@@ -1,0 +1,33 @@
+package productstore.platform;
+
+import java.time.Duration;
+import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.bind.DefaultValue;
+
+/**
+ * The bounds of everything that a client could make large or long. Each can be set as {@code store.limits.<name>} or, in
+ * the environment, {@code STORE_LIMITS_<NAME>}.
+ *
+ * @param bodyBytes the largest request body; more is 413
+ * @param bodyReadTime how long a body may take to arrive as a whole; longer is 408
+ * @param poolSize connections to the database
+ * @param poolQueue requests that may wait for a connection at the same moment; one more is 503
+ * @param poolWait how long one of them waits; longer is 503
+ * @param connectTime how long to try for a new connection; longer is 503
+ * @param statementTime how long one SQL statement of a request may run; longer is 503
+ * @param lockTime how long one statement may wait for a row; longer is 503
+ * @param hashQueue passwords that may wait to be hashed; one more is 503
+ * @param requestsPerMinute per user, or per address for those not signed in; more is 429
+ */
+@ConfigurationProperties("store.limits")
+public record Limits(
+        @DefaultValue("1048576") int bodyBytes,
+        @DefaultValue("20s") Duration bodyReadTime,
+        @DefaultValue("16") int poolSize,
+        @DefaultValue("1000") int poolQueue,
+        @DefaultValue("5s") Duration poolWait,
+        @DefaultValue("2s") Duration connectTime,
+        @DefaultValue("10s") Duration statementTime,
+        @DefaultValue("5s") Duration lockTime,
+        @DefaultValue("100") int hashQueue,
+        @DefaultValue("6000") int requestsPerMinute) {}

@@ -1,0 +1,174 @@
+package productstore.platform;
+
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ReadListener;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.ServletInputStream;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletRequestWrapper;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.SocketTimeoutException;
+import java.time.Duration;
+import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
+import org.springframework.boot.web.server.WebServerFactoryCustomizer;
+import org.springframework.boot.web.servlet.FilterRegistrationBean;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.Ordered;
+import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.web.filter.OncePerRequestFilter;
+import org.springframework.web.filter.UrlHandlerFilter;
+
+/** What every request passes before it reaches security and the controllers, outermost first. */
+@Configuration(proxyBeanMethods = false)
+class WebFilters {
+    // Right inside Spring's observation filter (HIGHEST_PRECEDENCE + 1), which opens the request's span.
+    private static final int OUTERMOST = Ordered.HIGHEST_PRECEDENCE + 2;
+
+    @Bean
+    FilterRegistrationBean<TraceAndProblemFilter> traceAndProblems(TraceIds traceIds) {
+        return ordered(new TraceAndProblemFilter(traceIds), OUTERMOST);
+    }
+
+    @Bean
+    FilterRegistrationBean<UrlHandlerFilter> trailingSlashes() {
+        return ordered(
+                UrlHandlerFilter.trailingSlashHandler("/**").wrapRequest().build(), OUTERMOST + 1);
+    }
+
+    @Bean
+    FilterRegistrationBean<BodyLimitFilter> bodyLimit(Limits limits) {
+        return ordered(new BodyLimitFilter(limits.bodyBytes(), limits.bodyReadTime()), OUTERMOST + 2);
+    }
+
+    @Bean
+    RequestRejectedHandler firewallProblems() {
+        return (request, response, rejected) -> Problems.write(
+                request,
+                response,
+                Problem.of(ProblemCode.BAD_REQUEST, "The server can't take this request as it is written."));
+    }
+
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> serverProblems() {
+        return factory -> factory.addContextCustomizers(
+                context -> context.getParent().getPipeline().addValve(new ProblemValve()));
+    }
+
+    private static <F extends jakarta.servlet.Filter> FilterRegistrationBean<F> ordered(F filter, int order) {
+        var registration = new FilterRegistrationBean<>(filter);
+        registration.setOrder(order);
+        return registration;
+    }
+
+    /** Gives every answer its trace id, and makes a problem of whatever escapes the filters inside. */
+    static final class TraceAndProblemFilter extends OncePerRequestFilter {
+        private final TraceIds traceIds;
+
+        TraceAndProblemFilter(TraceIds traceIds) {
+            this.traceIds = traceIds;
+        }
+
+        @Override
+        protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+                throws IOException {
+            traceIds.announce(request, response);
+            try {
+                chain.doFilter(request, response);
+            } catch (Exception failure) {
+                Problems.answer(request, response, failure);
+            }
+        }
+    }
+
+    /** Bounds the size of a body, and the time it may take to arrive. */
+    static final class BodyLimitFilter extends OncePerRequestFilter {
+        private final int bytes;
+        private final Duration readTime;
+
+        BodyLimitFilter(int bytes, Duration readTime) {
+            this.bytes = bytes;
+            this.readTime = readTime;
+        }
+
+        @Override
+        protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+                throws ServletException, IOException {
+            if (request.getContentLengthLong() > bytes) {
+                throw tooLarge();
+            }
+            chain.doFilter(
+                    new HttpServletRequestWrapper(request) {
+                        @Override
+                        public ServletInputStream getInputStream() throws IOException {
+                            return new BoundedBody(super.getInputStream());
+                        }
+                    },
+                    response);
+        }
+
+        private Problem tooLarge() {
+            return Problem.of(ProblemCode.BODY_TOO_LARGE, "At most " + bytes + " bytes.")
+                    .with("Connection", "close");
+        }
+
+        private Problem tooSlow() {
+            return Problem.of(
+                            ProblemCode.REQUEST_TIMEOUT,
+                            "The body did not arrive within " + readTime.toSeconds() + " seconds.")
+                    .with("Connection", "close");
+        }
+
+        private final class BoundedBody extends ServletInputStream {
+            private final ServletInputStream body;
+            private final long deadlineNanos = System.nanoTime() + readTime.toNanos();
+            private long read;
+
+            BoundedBody(ServletInputStream body) {
+                this.body = body;
+            }
+
+            @Override
+            public int read() throws IOException {
+                var one = new byte[1];
+                return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+            }
+
+            @Override
+            public int read(byte[] buffer, int offset, int length) throws IOException {
+                int count;
+                try {
+                    count = ((InputStream) body).read(buffer, offset, length);
+                } catch (SocketTimeoutException e) {
+                    throw tooSlow();
+                }
+                read += Math.max(count, 0);
+                if (read > bytes) {
+                    throw tooLarge();
+                }
+                // A client that sends a byte a second never runs into the socket's own timeout.
+                if (System.nanoTime() > deadlineNanos) {
+                    throw tooSlow();
+                }
+                return count;
+            }
+
+            @Override
+            public boolean isFinished() {
+                return body.isFinished();
+            }
+
+            @Override
+            public boolean isReady() {
+                return body.isReady();
+            }
+
+            @Override
+            public void setReadListener(ReadListener listener) {
+                body.setReadListener(listener);
+            }
+        }
+    }
+}
