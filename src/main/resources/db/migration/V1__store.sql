@@ -52,7 +52,7 @@ COMMENT ON TABLE signing_key IS 'identity: RSA keys of the access tokens (PKCS#8
 CREATE TABLE idempotency_key (
     user_id      uuid        NOT NULL,
     key          text        NOT NULL,
-    request_hash bytea       NOT NULL,
+    request_hash text        NOT NULL,
     status       smallint    NOT NULL,
     location     text,
     body         bytea       NOT NULL,

@@ -1,0 +1,121 @@
+package productstore.platform;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.springframework.boot.jdbc.autoconfigure.DataSourceProperties;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.jdbc.datasource.DelegatingDataSource;
+
+/** The way to PostgreSQL: a bounded pool, bounded statements, and a bounded, fair queue in front. */
+@Configuration(proxyBeanMethods = false)
+class Database {
+    @Bean
+    FairGate dataSource(DataSourceProperties properties, Limits limits) {
+        return new FairGate(pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait());
+    }
+
+    private static HikariDataSource pool(DataSourceProperties properties, Limits limits) {
+        var config = new HikariConfig();
+        config.setPoolName("store");
+        config.setJdbcUrl(properties.determineUrl());
+        config.setUsername(properties.determineUsername());
+        config.setPassword(properties.determinePassword());
+        config.setMaximumPoolSize(limits.poolSize());
+        config.setMinimumIdle(Math.min(2, limits.poolSize()));
+        config.setConnectionTimeout(limits.connectTime().toMillis());
+        config.setValidationTimeout(Math.min(1000, limits.connectTime().toMillis()));
+        // Flyway is the first to connect; it says in one sentence what is wrong.
+        config.setInitializationFailTimeout(-1);
+        config.addDataSourceProperty("ApplicationName", "product-store");
+        config.addDataSourceProperty("connectTimeout", "5");
+        config.addDataSourceProperty("loginTimeout", "5");
+        config.addDataSourceProperty("tcpKeepAlive", "true");
+        // A database machine that vanishes without a word: give up some time after the statement must have ended.
+        config.addDataSourceProperty(
+                "socketTimeout", Long.toString(limits.statementTime().toSeconds() + 60));
+        config.addDataSourceProperty("preparedStatementCacheQueries", "512");
+        config.addDataSourceProperty("reWriteBatchedInserts", "true");
+        config.setConnectionInitSql(
+                "SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = 30000"
+                        .formatted(
+                                limits.statementTime().toMillis(),
+                                limits.lockTime().toMillis()));
+        return new HikariDataSource(config);
+    }
+
+    /**
+     * Lets as many threads in as there are connections, in the order they came. The pool itself hands a connection to
+     * whoever asks at the right moment, which under load makes the slowest one in a hundred three times slower.
+     */
+    static final class FairGate extends DelegatingDataSource implements AutoCloseable {
+        private final HikariDataSource pool;
+        private final Semaphore permits;
+        private final int queue;
+        private final Duration wait;
+
+        FairGate(HikariDataSource pool, int connections, int queue, Duration wait) {
+            super(pool);
+            this.pool = pool;
+            this.permits = new Semaphore(connections, true);
+            this.queue = queue;
+            this.wait = wait;
+        }
+
+        @Override
+        public Connection getConnection() throws SQLException {
+            enter();
+            var entered = true;
+            try {
+                var connection = leavingOnClose(super.getConnection());
+                entered = false;
+                return connection;
+            } finally {
+                if (entered) {
+                    permits.release();
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            pool.close();
+        }
+
+        private void enter() {
+            try {
+                if (permits.getQueueLength() < queue && permits.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS)) {
+                    return;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            throw Problem.of(ProblemCode.OVERLOADED, "Too many requests wait for the database; nothing was changed.")
+                    .retryAfter(Duration.ofSeconds(1));
+        }
+
+        private Connection leavingOnClose(Connection connection) {
+            var open = new AtomicBoolean(true);
+            return (Connection) Proxy.newProxyInstance(
+                    FairGate.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
+                        try {
+                            return method.invoke(connection, arguments);
+                        } catch (InvocationTargetException e) {
+                            throw e.getCause();
+                        } finally {
+                            if (method.getName().equals("close") && open.compareAndSet(true, false)) {
+                                permits.release();
+                            }
+                        }
+                    });
+        }
+    }
+}
