@@ -133,6 +133,19 @@ CREATE FUNCTION learn_search_words(texts text[]) RETURNS void LANGUAGE sql AS $$
     ON CONFLICT DO NOTHING
 $$;
 
+-- A category, named by its id, slug or name, with everything below it.
+CREATE FUNCTION category_tree(reference text) RETURNS SETOF uuid LANGUAGE sql STABLE ROWS 10 AS $$
+    WITH RECURSIVE tree (id) AS (
+        (SELECT id FROM category
+         WHERE id::text = reference OR slug = reference OR lower(name) = lower(reference)
+         ORDER BY id::text = reference DESC, slug = reference DESC
+         LIMIT 1)
+        UNION
+        SELECT c.id FROM category c JOIN tree ON c.parent_id = tree.id
+    )
+    SELECT id FROM tree
+$$;
+
 -- What a person typed as a query: every word must be there, in any of its forms; a word of six letters or more that
 -- no product has stands for those one letter away from it.
 CREATE FUNCTION search_query(q text) RETURNS tsquery LANGUAGE plpgsql STABLE
@@ -238,7 +251,8 @@ CREATE TABLE stock_entry (
     product_id uuid        NOT NULL REFERENCES product,
     delta      bigint      NOT NULL CHECK (delta <> 0),
     reason     text        NOT NULL,
-    order_id   uuid REFERENCES orders,
+    -- Deferred: stock is taken before the order that takes it is written.
+    order_id   uuid REFERENCES orders DEFERRABLE INITIALLY DEFERRED,
     by_user    uuid REFERENCES app_user,
     trace_id   text,
     at         timestamptz NOT NULL

@@ -1,0 +1,114 @@
+package productstore.catalog;
+
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.springframework.dao.DuplicateKeyException;
+import org.springframework.stereotype.Service;
+import org.springframework.transaction.annotation.Transactional;
+import productstore.platform.EntityTags;
+import productstore.platform.Ids;
+import productstore.platform.Problem;
+import productstore.platform.ProblemCode;
+import productstore.platform.Validation;
+
+/** The tree of categories. Names and slugs are unique in the whole tree, so that either of them names a category. */
+@Service
+class Categories {
+    private final CategoryRepository categories;
+    private final EntityTags tags;
+
+    Categories(CategoryRepository categories, EntityTags tags) {
+        this.categories = categories;
+        this.tags = tags;
+    }
+
+    List<Category> all() {
+        return categories.all();
+    }
+
+    Category read(UUID id) {
+        return categories.find(id).orElseThrow(() -> Problem.notFound("category"));
+    }
+
+    @Transactional
+    Category create(Category.Input input) {
+        categories.lockTree();
+        var id = Ids.next();
+        var draft = checked(id, input, null);
+        write(draft, () -> categories.insert(id, draft.name(), draft.slug(), draft.parentId()));
+        return read(id);
+    }
+
+    @Transactional
+    Category replace(UUID id, Category.Input input, @Nullable String ifMatch) {
+        categories.lockTree();
+        var current = read(id);
+        tags.require(ifMatch, current);
+        var draft = checked(id, input, current);
+        if (draft.parentId() != null && categories.isBelow(draft.parentId(), id)) {
+            throw Problem.of(ProblemCode.CATEGORY_CYCLE, "The new parent is this category or lies below it.");
+        }
+        write(draft, () -> categories.update(id, draft.name(), draft.slug(), draft.parentId()));
+        return read(id);
+    }
+
+    @Transactional
+    void delete(UUID id, @Nullable String ifMatch) {
+        categories.lockTree();
+        tags.require(ifMatch, read(id));
+        if (!categories.isEmpty(id)) {
+            throw Problem.of(
+                    ProblemCode.CATEGORY_NOT_EMPTY, "Move its products and sub-categories to other categories first.");
+        }
+        // A product that comes in at this moment is stopped by its foreign key, or stops this.
+        categories.delete(id);
+    }
+
+    private record Draft(String name, String slug, @Nullable UUID parentId) {}
+
+    private Draft checked(UUID id, Category.Input input, @Nullable Category current) {
+        var validation = new Validation();
+        var name = validation.line("name", input.name(), 200);
+        var slug = input.slug();
+        if (slug != null && !Slugs.wellFormed(slug)) {
+            validation.fault("slug", "invalid", "Latin small letters, digits and single hyphens, at most 100.");
+        }
+        @Nullable UUID parentId = null;
+        if (input.parentId() != null) {
+            parentId = Ids.wellFormed(input.parentId()) ? UUID.fromString(input.parentId()) : null;
+            if (parentId == null
+                    || (!parentId.equals(id) && categories.find(parentId).isEmpty())) {
+                validation.fault("parent_id", "unknown_category", "There is no category of this id.");
+            }
+        }
+        validation.done();
+        if (name == null) {
+            throw new IllegalStateException("a fault was found but not noted");
+        }
+        if (slug == null) {
+            slug = current != null && current.name().equals(name) ? current.slug() : unusedSlug(name);
+        }
+        return new Draft(name, slug, parentId);
+    }
+
+    private String unusedSlug(String name) {
+        var slug = Slugs.of(name);
+        var candidate = slug;
+        for (int n = 2; categories.slugExists(candidate); n++) {
+            candidate = slug + "-" + n;
+        }
+        return candidate;
+    }
+
+    private static void write(Draft draft, Runnable statement) {
+        try {
+            statement.run();
+        } catch (DuplicateKeyException e) {
+            throw String.valueOf(e.getMessage()).contains("category_name")
+                    ? Problem.of(
+                            ProblemCode.CATEGORY_NAME_TAKEN, "There is a category «" + draft.name() + "» already.", e)
+                    : Problem.of(ProblemCode.SLUG_TAKEN, "There is a category with slug " + draft.slug() + ".", e);
+        }
+    }
+}

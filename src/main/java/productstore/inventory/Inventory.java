@@ -1,0 +1,103 @@
+package productstore.inventory;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.NavigableMap;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.springframework.stereotype.Service;
+import org.springframework.transaction.annotation.Propagation;
+import org.springframework.transaction.annotation.Transactional;
+import productstore.platform.Problem;
+import productstore.platform.ProblemCode;
+
+/**
+ * Stock, and the only way to change it. Every method runs inside the caller's transaction: stock moves together with
+ * what it moves for, or not at all.
+ */
+@Service
+@Transactional(propagation = Propagation.MANDATORY)
+public class Inventory {
+    /** The most pieces of one product that can be in stock. */
+    public static final long MOST = 1_000_000_000;
+
+    private final StockRepository stock;
+
+    Inventory(StockRepository stock) {
+        this.stock = stock;
+    }
+
+    /** One product of which there is less than an order wants. */
+    public record Shortage(UUID productId, long wanted, long available) {}
+
+    /** Begins the stock of a new product. */
+    public void open(UUID productId, long quantity, UUID by) {
+        stock.insert(productId);
+        if (quantity > 0) {
+            stock.change(productId, quantity, "initial", by);
+        }
+    }
+
+    /**
+     * Locks a product's stock until the transaction ends; whoever changes a product takes this lock first.
+     *
+     * @return pieces in stock, null if there never was such a product
+     */
+    public @Nullable Long lock(UUID productId) {
+        return stock.lock(List.of(productId)).get(productId);
+    }
+
+    /** Sets locked stock to a counted number; the ledger gets the difference, as a correction. */
+    public void count(UUID productId, long before, long counted, UUID by) {
+        if (counted != before) {
+            stock.change(productId, counted - before, "correction", by);
+        }
+    }
+
+    /**
+     * Changes locked stock by a delivery, a loss, or whatever the reason says.
+     *
+     * @throws Problem {@code insufficient_stock} if it would fall below zero
+     */
+    public void change(UUID productId, long before, long delta, String reason, UUID by) {
+        if (before + delta < 0) {
+            throw Problem.of(
+                    ProblemCode.INSUFFICIENT_STOCK,
+                    "There are " + before + " in stock.",
+                    List.of(new Problem.FieldError(
+                            "delta", "insufficient_stock", "At most " + before + " can be taken.")));
+        }
+        if (before + delta > MOST) {
+            throw Problem.invalid("delta", "out_of_range", "There can be at most " + MOST + " in stock.");
+        }
+        stock.change(productId, delta, reason, by);
+    }
+
+    /**
+     * Takes an order's products out of stock: all of them, or, if any is short, none.
+     *
+     * @param wanted pieces by product
+     * @return every shortage; empty if all was taken
+     */
+    public List<Shortage> take(UUID orderId, NavigableMap<UUID, Long> wanted, UUID by) {
+        var available = stock.lock(wanted.keySet());
+        var shortages = new ArrayList<Shortage>();
+        wanted.forEach((product, quantity) -> {
+            var there = available.getOrDefault(product, 0L);
+            if (there < quantity) {
+                shortages.add(new Shortage(product, quantity, there));
+            }
+        });
+        if (shortages.isEmpty()) {
+            stock.take(orderId, wanted, by);
+        }
+        return shortages;
+    }
+
+    /** Puts what an order took back on sale. */
+    public void giveBack(UUID orderId, Collection<UUID> products, String reason, UUID by) {
+        stock.lock(products);
+        stock.giveBack(orderId, reason, by);
+    }
+}

@@ -1,0 +1,93 @@
+package productstore.orders;
+
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.web.bind.annotation.DeleteMapping;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.PutMapping;
+import org.springframework.web.bind.annotation.RequestBody;
+import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RequestParam;
+import org.springframework.web.bind.annotation.RestController;
+import productstore.identity.CurrentUser;
+import productstore.platform.EntityTags;
+import productstore.platform.Idempotency;
+import productstore.platform.Ids;
+import productstore.platform.Page;
+import productstore.platform.Paging;
+import productstore.platform.Problem;
+import productstore.platform.Validation;
+
+@RestController
+@RequestMapping(path = "/api/orders", produces = MediaType.APPLICATION_JSON_VALUE)
+class OrderController {
+    private final Orders orders;
+    private final Idempotency idempotency;
+    private final EntityTags tags;
+
+    OrderController(Orders orders, Idempotency idempotency, EntityTags tags) {
+        this.orders = orders;
+        this.idempotency = idempotency;
+        this.tags = tags;
+    }
+
+    record StatusChange(@Nullable String status, @Nullable String comment) {}
+
+    @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<byte[]> place(
+            @RequestBody Placing.Input input,
+            @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String key,
+            CurrentUser user) {
+        var placing = input.checked();
+        return idempotency.once(key, user.id(), "POST /api/orders", input, () -> {
+            var order = orders.place(placing, user);
+            return tags.created("/api/orders/" + order.id(), order);
+        });
+    }
+
+    @GetMapping
+    ResponseEntity<Page<Order>> list(@RequestParam Map<String, String> query, Paging paging, CurrentUser user) {
+        return orders.list(OrderList.Filter.of(Orders.scope(user), query), paging)
+                .answer();
+    }
+
+    @GetMapping("/{id}")
+    ResponseEntity<byte[]> read(@PathVariable String id, CurrentUser user) {
+        return tags.ok(orders.read(Ids.ofPath(id), user));
+    }
+
+    @PutMapping(path = "/{id}", consumes = MediaType.APPLICATION_JSON_VALUE)
+    ResponseEntity<byte[]> advance(
+            @PathVariable String id,
+            @RequestBody StatusChange change,
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser user) {
+        var orderId = Ids.ofPath(id);
+        var validation = new Validation();
+        var code = validation.required("status", change.status());
+        var status = code == null ? null : OrderStatus.find(code).orElse(null);
+        if (code != null && status == null) {
+            validation.fault("status", "invalid", "status is one of " + String.join(", ", OrderStatus.codes()) + ".");
+        }
+        var comment = validation.optionalText("comment", change.comment(), 1000);
+        validation.done();
+        if (status == null) {
+            throw Problem.invalid("status", "required", "This member is needed.");
+        }
+        return tags.ok(orders.advance(orderId, status, comment, ifMatch, user));
+    }
+
+    @DeleteMapping("/{id}")
+    ResponseEntity<byte[]> cancel(
+            @PathVariable String id,
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser user) {
+        return tags.ok(orders.advance(Ids.ofPath(id), OrderStatus.CANCELLED, null, ifMatch, user));
+    }
+}

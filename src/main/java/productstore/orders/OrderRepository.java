@@ -1,0 +1,203 @@
+package productstore.orders;
+
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.stereotype.Repository;
+import productstore.platform.Money;
+import productstore.platform.TraceIds;
+
+@Repository
+class OrderRepository {
+    static final String COLUMNS = """
+            o.id, o.number, o.status, o.total, o.currency, o.comment, o.shipping_address, o.created_at, o.updated_at,
+            u.id AS customer_id, u.name AS customer_name, u.email AS customer_email
+            """;
+
+    private final JdbcClient db;
+    private final TraceIds traceIds;
+
+    OrderRepository(JdbcClient db, TraceIds traceIds) {
+        this.db = db;
+        this.traceIds = traceIds;
+    }
+
+    /** An order without its lines and history. */
+    record Head(
+            UUID id,
+            String number,
+            OrderStatus status,
+            Order.Customer customer,
+            Money total,
+            @Nullable String comment,
+            @Nullable String shippingAddress,
+            Instant createdAt,
+            Instant updatedAt) {
+        static Head of(ResultSet row, int n) throws SQLException {
+            return new Head(
+                    row.getObject("id", UUID.class),
+                    row.getString("number"),
+                    OrderStatus.of(row.getString("status")),
+                    new Order.Customer(
+                            row.getObject("customer_id", UUID.class),
+                            row.getString("customer_name"),
+                            row.getString("customer_email")),
+                    new Money(row.getBigDecimal("total"), row.getString("currency")),
+                    row.getString("comment"),
+                    row.getString("shipping_address"),
+                    row.getObject("created_at", OffsetDateTime.class).toInstant(),
+                    row.getObject("updated_at", OffsetDateTime.class).toInstant());
+        }
+    }
+
+    void insert(
+            UUID id,
+            UUID customerId,
+            List<Order.Line> lines,
+            Money total,
+            @Nullable String comment,
+            @Nullable String shippingAddress) {
+        db.sql("""
+                        WITH placed AS (
+                            INSERT INTO orders (id, customer_id, status, total, currency, comment, shipping_address, created_at, updated_at)
+                            VALUES (:id, :customer_id, 'pending', :total, :currency, :comment, :shipping_address, now(), now())
+                            RETURNING id, created_at),
+                        begun AS (
+                            INSERT INTO order_event (order_id, position, status, at, by_user, trace_id)
+                            SELECT id, 1, 'pending', created_at, :customer_id, :trace_id FROM placed)
+                        INSERT INTO order_line (order_id, position, product_id, sku, name, quantity, unit_price)
+                        SELECT placed.id, line.position, line.product_id, line.sku, line.name, line.quantity, line.unit_price
+                        FROM placed,
+                             unnest(CAST(:products AS uuid[]), CAST(:skus AS text[]), CAST(:names AS text[]),
+                                    CAST(:quantities AS integer[]), CAST(:prices AS numeric[]))
+                                 WITH ORDINALITY AS line (product_id, sku, name, quantity, unit_price, position)
+                        """)
+                .param("id", id)
+                .param("customer_id", customerId)
+                .param("total", total.amount())
+                .param("currency", total.currency())
+                .param("comment", comment)
+                .param("shipping_address", shippingAddress)
+                .param("trace_id", traceIds.current())
+                .param("products", texts(lines, line -> line.productId().toString()))
+                .param("skus", texts(lines, Order.Line::sku))
+                .param("names", texts(lines, Order.Line::name))
+                .param("quantities", texts(lines, line -> Integer.toString(line.quantity())))
+                .param("prices", texts(lines, line -> line.unitPrice().amount().toPlainString()))
+                .update();
+    }
+
+    /** An order, if it is this customer's; anyone's for null. */
+    Optional<Order> find(UUID id, @Nullable UUID customer) {
+        return find(id, customer, "");
+    }
+
+    /** As {@link #find}, and locks the order until the transaction ends. */
+    Optional<Order> lock(UUID id, @Nullable UUID customer) {
+        return find(id, customer, "FOR UPDATE OF o");
+    }
+
+    private Optional<Order> find(UUID id, @Nullable UUID customer, String lock) {
+        return db.sql("SELECT " + COLUMNS + """
+                        FROM orders o JOIN app_user u ON u.id = o.customer_id
+                        WHERE o.id = :id AND (CAST(:customer AS uuid) IS NULL OR o.customer_id = :customer)
+                        """ + lock)
+                .param("id", id)
+                .param("customer", customer, Types.OTHER)
+                .query(Head::of)
+                .optional()
+                .map(head -> whole(List.of(head)).getFirst());
+    }
+
+    /** Writes the next step of a locked order. */
+    void advance(UUID id, OrderStatus status, UUID by, @Nullable String comment) {
+        db.sql("""
+                        WITH advanced AS (
+                            UPDATE orders SET status = :status, updated_at = now() WHERE id = :id RETURNING id, updated_at)
+                        INSERT INTO order_event (order_id, position, status, at, by_user, comment, trace_id)
+                        SELECT id, (SELECT max(position) + 1 FROM order_event WHERE order_id = :id), :status, updated_at,
+                            :by_user, :comment, :trace_id
+                        FROM advanced
+                        """)
+                .param("id", id)
+                .param("status", status.code())
+                .param("by_user", by)
+                .param("comment", comment)
+                .param("trace_id", traceIds.current())
+                .update();
+    }
+
+    /** The orders with their lines and histories, in the same order. */
+    List<Order> whole(List<Head> heads) {
+        var lines = new HashMap<UUID, List<Order.Line>>();
+        var events = new HashMap<UUID, List<Order.Event>>();
+        var ids = texts(heads, head -> head.id().toString());
+        db.sql("""
+                        SELECT l.order_id, l.product_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
+                        FROM order_line l JOIN orders o ON o.id = l.order_id
+                        WHERE l.order_id = ANY (CAST(:ids AS uuid[]))
+                        ORDER BY l.order_id, l.position
+                        """).param("ids", ids).query(row -> {
+            add(
+                    lines,
+                    row,
+                    new Order.Line(
+                            row.getObject("product_id", UUID.class),
+                            row.getString("sku"),
+                            row.getString("name"),
+                            row.getInt("quantity"),
+                            new Money(row.getBigDecimal("unit_price"), row.getString("currency"))));
+        });
+        db.sql("""
+                        SELECT order_id, status, at, by_user, comment, trace_id
+                        FROM order_event
+                        WHERE order_id = ANY (CAST(:ids AS uuid[]))
+                        ORDER BY order_id, position
+                        """).param("ids", ids).query(row -> {
+            add(
+                    events,
+                    row,
+                    new Order.Event(
+                            OrderStatus.of(row.getString("status")),
+                            row.getObject("at", OffsetDateTime.class).toInstant(),
+                            row.getObject("by_user", UUID.class),
+                            row.getString("comment"),
+                            row.getString("trace_id")));
+        });
+        return heads.stream()
+                .map(head -> new Order(
+                        head.id(),
+                        head.number(),
+                        head.status(),
+                        head.customer(),
+                        lines.getOrDefault(head.id(), List.of()),
+                        head.total(),
+                        head.comment(),
+                        head.shippingAddress(),
+                        events.getOrDefault(head.id(), List.of()),
+                        head.createdAt(),
+                        head.updatedAt()))
+                .toList();
+    }
+
+    private static <T> void add(Map<UUID, List<T>> byOrder, ResultSet row, T item) throws SQLException {
+        byOrder.computeIfAbsent(row.getObject("order_id", UUID.class), id -> new ArrayList<>())
+                .add(item);
+    }
+
+    private static <T> String[] texts(Collection<T> values, Function<T, String> text) {
+        return values.stream().map(text).toArray(String[]::new);
+    }
+}

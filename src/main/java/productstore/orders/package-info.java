@@ -1,0 +1,12 @@
+/**
+ * Orders: placing them against stock, their way to the customer, their history. Stands on top of catalog, inventory and
+ * identity; nobody calls it.
+ */
+@NullMarked
+@ApplicationModule(
+        displayName = "Orders",
+        allowedDependencies = {"platform", "catalog", "inventory", "identity"})
+package productstore.orders;
+
+import org.jspecify.annotations.NullMarked;
+import org.springframework.modulith.ApplicationModule;
