@@ -1,0 +1,146 @@
+package productstore;
+
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a person may set, read once from the environment. A variable that is empty counts as not set.
+ *
+ * @param port of the API and the web pages
+ * @param managementPort of metrics and health
+ * @param database a PostgreSQL of one's own, or null for the embedded one
+ * @param dataDir where the embedded PostgreSQL and generated passwords are kept
+ * @param adminEmail the first administrator's, or null for none
+ * @param adminPassword the first administrator's, or null to have one made (embedded) or to have no administrator
+ * @param demo whether an empty catalogue is filled with the demo's
+ * @param rateLimit whether clients are limited
+ */
+record Settings(
+        int port,
+        int managementPort,
+        @Nullable DatabaseAddress database,
+        Path dataDir,
+        @Nullable String adminEmail,
+        @Nullable String adminPassword,
+        boolean demo,
+        boolean rateLimit) {
+
+    private static final String DEFAULT_ADMIN_EMAIL = "admin@store.local";
+    private static final int PASSWORD_MIN = 8;
+    private static final int PASSWORD_MAX = 256;
+
+    /**
+     * Reads and checks all of them.
+     *
+     * @throws StartupFailure for the first one that is wrong
+     */
+    static Settings from(Map<String, String> environment) {
+        Reader read = new Reader(environment);
+        int port = read.port("STORE_PORT", 8080);
+        int managementPort = read.port("STORE_MANAGEMENT_PORT", 9000);
+        if (port == managementPort) {
+            throw new StartupFailure("STORE_PORT and STORE_MANAGEMENT_PORT are both " + port
+                    + "; give metrics and health a port of their own.");
+        }
+        DatabaseAddress database = read.database();
+        String email = read.text("STORE_ADMIN_EMAIL");
+        String password = read.text("STORE_ADMIN_PASSWORD");
+        if (database != null && (email == null) != (password == null)) {
+            throw new StartupFailure("With STORE_DB_URL an administrator needs both STORE_ADMIN_EMAIL and"
+                    + " STORE_ADMIN_PASSWORD; set the missing one, or neither.");
+        }
+        if (email != null && !email.contains("@")) {
+            throw new StartupFailure("STORE_ADMIN_EMAIL must be an e-mail address such as " + DEFAULT_ADMIN_EMAIL
+                    + ", not \"" + email + "\".");
+        }
+        if (password != null && (password.length() < PASSWORD_MIN || password.length() > PASSWORD_MAX)) {
+            throw new StartupFailure(
+                    "STORE_ADMIN_PASSWORD must have " + PASSWORD_MIN + " to " + PASSWORD_MAX + " characters.");
+        }
+        return new Settings(
+                port,
+                managementPort,
+                database,
+                read.dataDir(),
+                email == null && database == null ? DEFAULT_ADMIN_EMAIL : email,
+                password,
+                read.choice("STORE_DEMO", "true", "false", database == null),
+                read.choice("STORE_RATE_LIMIT", "on", "off", true));
+    }
+
+    private record Reader(Map<String, String> environment) {
+        @Nullable
+        String text(String name) {
+            String value = environment.get(name);
+            return value == null || value.isBlank() ? null : value.strip();
+        }
+
+        int port(String name, int otherwise) {
+            String text = text(name);
+            if (text == null) {
+                return otherwise;
+            }
+            try {
+                int port = Integer.parseInt(text);
+                if (port >= 1 && port <= 65535) {
+                    return port;
+                }
+            } catch (NumberFormatException e) {
+                // Told below, as for a number out of range.
+            }
+            throw new StartupFailure(name + " must be a number from 1 to 65535, not \"" + text + "\".");
+        }
+
+        boolean choice(String name, String yes, String no, boolean otherwise) {
+            String text = text(name);
+            if (text == null) {
+                return otherwise;
+            }
+            if (!text.equals(yes) && !text.equals(no)) {
+                throw new StartupFailure(name + " must be " + yes + " or " + no + ", not \"" + text + "\".");
+            }
+            return text.equals(yes);
+        }
+
+        Path dataDir() {
+            String text = text("STORE_DATA_DIR");
+            try {
+                return Path.of(text == null ? "data" : text);
+            } catch (InvalidPathException e) {
+                throw new StartupFailure("STORE_DATA_DIR is not the path of a folder: \"" + text + "\".", e);
+            }
+        }
+
+        @Nullable
+        DatabaseAddress database() {
+            String url = text("STORE_DB_URL");
+            String user = text("STORE_DB_USER");
+            String password = text("STORE_DB_PASSWORD");
+            if (url == null) {
+                if (user != null || password != null) {
+                    throw new StartupFailure("STORE_DB_USER and STORE_DB_PASSWORD are for a database of your own;"
+                            + " set STORE_DB_URL too, or none of them for the embedded one.");
+                }
+                return null;
+            }
+            if (!isAddress(url)) {
+                // Not repeated here: it may hold a password.
+                throw new StartupFailure(
+                        "STORE_DB_URL must be a JDBC address such as jdbc:postgresql://localhost:5432/store.");
+            }
+            return new DatabaseAddress(url, user == null ? "" : user, password == null ? "" : password);
+        }
+
+        private static boolean isAddress(String url) {
+            try {
+                return url.startsWith("jdbc:postgresql:") && DriverManager.getDriver(url) != null;
+            } catch (SQLException e) {
+                return false;
+            }
+        }
+    }
+}
