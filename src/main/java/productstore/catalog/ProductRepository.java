@@ -93,10 +93,10 @@ class ProductRepository {
                 .param("currency", product.price().currency())
                 .param("image_url", product.imageUrl())
                 .update();
-        db.sql("SELECT learn_search_words(ARRAY[:name, :description])")
+        db.sql("CALL learn_search_words(ARRAY[:name, CAST(:description AS text)])")
                 .param("name", product.name())
                 .param("description", product.description())
-                .query(rows -> null);
+                .update();
     }
 
     static Product product(ResultSet row, int number) throws SQLException {

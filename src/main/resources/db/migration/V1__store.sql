@@ -120,7 +120,7 @@ CREATE INDEX search_word_lexeme ON search_word (lexeme);
 CREATE INDEX search_word_trigrams ON search_word USING gin (word gin_trgm_ops);
 
 -- Adds the words of a text of five letters or more, sorted so that two writers never wait for each other in a ring.
-CREATE FUNCTION learn_search_words(texts text[]) RETURNS void LANGUAGE sql AS $$
+CREATE PROCEDURE learn_search_words(texts text[]) LANGUAGE sql AS $$
     INSERT INTO search_word (word, lexeme)
     SELECT DISTINCT spelling, lexeme
     FROM (SELECT DISTINCT w.lexeme AS word
