@@ -1,11 +1,7 @@
 package productstore.audit;
 
 import java.util.List;
-import java.util.UUID;
 import org.springframework.http.MediaType;
-import org.springframework.jdbc.core.simple.JdbcClient;
-import org.springframework.transaction.annotation.Isolation;
-import org.springframework.transaction.annotation.Transactional;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
@@ -13,55 +9,16 @@ import org.springframework.web.bind.annotation.RestController;
 @RestController
 @RequestMapping(path = "/api/inventory/audit", produces = MediaType.APPLICATION_JSON_VALUE)
 class AuditController {
-    private final JdbcClient db;
+    private final StockAudit audit;
 
-    AuditController(JdbcClient db) {
-        this.db = db;
+    AuditController(StockAudit audit) {
+        this.audit = audit;
     }
 
-    record AuditItems(List<Drift> items) {}
+    record AuditItems(List<StockAudit.Drift> items) {}
 
-    /**
-     * A product whose stock is not what it must be.
-     *
-     * @param expected everything ever delivered, less everything in orders that are not cancelled or returned; where these
-     *     agree with the stock but the ledger does not, the ledger's sum
-     */
-    record Drift(UUID productId, long stock, long expected) {}
-
-    // One snapshot for all that is compared; it reads everything, which in a large shop takes longer than a request
-    // may.
     @GetMapping
-    @Transactional(readOnly = true, isolation = Isolation.REPEATABLE_READ)
     AuditItems audit() {
-        db.sql("SET LOCAL statement_timeout = '120s'").update();
-        db.sql("SET LOCAL work_mem = '64MB'").update();
-        return new AuditItems(db.sql("""
-                        WITH ledger AS (
-                            SELECT product_id, sum(delta) AS moved, sum(delta) FILTER (WHERE order_id IS NULL) AS delivered
-                            FROM stock_entry
-                            GROUP BY product_id),
-                        sold AS (
-                            SELECT l.product_id, sum(l.quantity) AS quantity
-                            FROM order_line l
-                            JOIN orders o ON o.id = l.order_id
-                            WHERE o.status NOT IN ('cancelled', 'returned')
-                            GROUP BY l.product_id),
-                        compared AS (
-                            SELECT product_id,
-                                coalesce(s.quantity, 0) AS stock,
-                                coalesce(ledger.moved, 0) AS moved,
-                                coalesce(ledger.delivered, 0) - coalesce(sold.quantity, 0) AS expected
-                            FROM stock s
-                            FULL JOIN ledger USING (product_id)
-                            FULL JOIN sold USING (product_id))
-                        SELECT product_id, stock, CASE WHEN stock = expected THEN moved ELSE expected END AS expected
-                        FROM compared
-                        WHERE stock <> expected OR stock <> moved
-                        ORDER BY product_id
-                        """)
-                .query((row, n) -> new Drift(
-                        row.getObject("product_id", UUID.class), row.getLong("stock"), row.getLong("expected")))
-                .list());
+        return new AuditItems(audit.drifts());
     }
 }
