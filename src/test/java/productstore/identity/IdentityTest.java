@@ -19,17 +19,18 @@ import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
 import org.springframework.jdbc.core.simple.JdbcClient;
-import org.springframework.test.context.DynamicPropertyRegistry;
-import org.springframework.test.context.DynamicPropertySource;
+import org.springframework.test.context.ContextConfiguration;
 import productstore.Store;
+import productstore.embedded.TestDatabase;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** A running store, spoken to over HTTP, on the PostgreSQL named by STORE_TEST_DB_URL. */
+/** A running store, spoken to over HTTP. */
 @SpringBootTest(
         classes = Store.class,
         webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
         properties = {"management.server.port=0", "store.rate-limit=off"})
+@ContextConfiguration(initializers = TestDatabase.class)
 abstract class IdentityTest {
     static final String PASSWORD = "correct horse battery";
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -40,11 +41,6 @@ abstract class IdentityTest {
 
     @Autowired
     JdbcClient db;
-
-    @DynamicPropertySource
-    static void database(DynamicPropertyRegistry properties) {
-        properties.add("spring.datasource.url", () -> System.getenv("STORE_TEST_DB_URL"));
-    }
 
     record Answer(int status, Map<String, List<String>> headers, JsonNode body) {
         String header(String name) {

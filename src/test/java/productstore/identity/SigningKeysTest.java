@@ -11,6 +11,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.jdbc.autoconfigure.DataSourceProperties;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.support.JdbcTransactionManager;
 import org.springframework.transaction.support.TransactionTemplate;
@@ -19,6 +21,9 @@ import org.springframework.transaction.support.TransactionTemplate;
 class SigningKeysTest extends IdentityTest {
     private final String schema = "keys_" + UUID.randomUUID().toString().replace('-', '_');
     private final User user = new User(UUID.randomUUID(), "a@example.com", "Анна", Role.CUSTOMER, true, Instant.EPOCH);
+
+    @Autowired
+    DataSourceProperties address;
 
     @BeforeEach
     void anEmptyTableOfItsOwn() {
@@ -99,11 +104,9 @@ class SigningKeysTest extends IdentityTest {
 
     private SigningKeys keys() {
         var source = new PGSimpleDataSource();
-        source.setUrl(db.sql("SELECT 1")
-                .query((row, _) ->
-                        row.getStatement().getConnection().getMetaData().getURL())
-                .single());
-        source.setUser(db.sql("SELECT current_user").query(String.class).single());
+        source.setUrl(address.determineUrl());
+        source.setUser(address.determineUsername());
+        source.setPassword(address.determinePassword());
         source.setCurrentSchema(schema);
         return new SigningKeys(JdbcClient.create(source), new TransactionTemplate(new JdbcTransactionManager(source)));
     }
