@@ -6,6 +6,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.CacheControl;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
@@ -40,40 +41,49 @@ class AuthController {
 
     record RefreshToken(@Nullable String refreshToken) {}
 
-    @PostMapping("/api/auth/register")
+    @PostMapping(
+            path = "/api/auth/register",
+            consumes = MediaType.APPLICATION_JSON_VALUE,
+            produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<byte[]> register(@RequestBody Registration body) {
         var user = users.register(body.email(), body.password(), body.name());
         return entityTags.created("/api/users/" + user.id(), user);
     }
 
-    @PostMapping("/api/auth/login")
+    @PostMapping(
+            path = "/api/auth/login",
+            consumes = MediaType.APPLICATION_JSON_VALUE,
+            produces = MediaType.APPLICATION_JSON_VALUE)
     SignIn.Tokens logIn(@RequestBody Credentials body, HttpServletRequest request) {
         return signIn.logIn(body.email(), body.password(), ClientAddress.of(request));
     }
 
-    @PostMapping("/api/auth/refresh")
+    @PostMapping(
+            path = "/api/auth/refresh",
+            consumes = MediaType.APPLICATION_JSON_VALUE,
+            produces = MediaType.APPLICATION_JSON_VALUE)
     SignIn.Tokens refresh(@RequestBody RefreshToken body) {
         return signIn.refresh(body.refreshToken());
     }
 
-    @PostMapping("/api/auth/logout")
+    @PostMapping(path = "/api/auth/logout", consumes = MediaType.APPLICATION_JSON_VALUE)
     @ResponseStatus(HttpStatus.NO_CONTENT)
     void logOut(@RequestBody RefreshToken body) {
         signIn.logOut(body.refreshToken());
     }
 
-    @GetMapping("/api/auth/me")
+    @GetMapping(path = "/api/auth/me", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<byte[]> me(CurrentUser me) {
         return entityTags.ok(users.find(me.id()));
     }
 
-    @PostMapping("/api/auth/keys/rotate")
+    @PostMapping(path = "/api/auth/keys/rotate", produces = MediaType.APPLICATION_JSON_VALUE)
     Map<String, Object> rotateKeys() {
         keys.rotate();
         return keys.jwks();
     }
 
-    @GetMapping("/.well-known/jwks.json")
+    @GetMapping(path = "/.well-known/jwks.json", produces = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<byte[]> jwks() {
         var answer = entityTags.ok(keys.jwks());
         return ResponseEntity.ok()

@@ -2,12 +2,14 @@ package productstore.identity;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RestController;
 import productstore.platform.EntityTags;
 import productstore.platform.Ids;
@@ -15,6 +17,7 @@ import productstore.platform.Page;
 import productstore.platform.Paging;
 
 @RestController
+@RequestMapping(path = "/api/users", produces = MediaType.APPLICATION_JSON_VALUE)
 class UserController {
     private final Users users;
     private final EntityTags entityTags;
@@ -26,17 +29,17 @@ class UserController {
 
     record Change(@Nullable String role, @Nullable Boolean active) {}
 
-    @GetMapping("/api/users")
+    @GetMapping
     ResponseEntity<Page<User>> list(Paging paging) {
         return users.list(paging).answer();
     }
 
-    @GetMapping("/api/users/{userId}")
+    @GetMapping("/{userId}")
     ResponseEntity<byte[]> user(@PathVariable String userId) {
         return entityTags.ok(users.find(Ids.ofPath(userId)));
     }
 
-    @PutMapping("/api/users/{userId}")
+    @PutMapping(path = "/{userId}", consumes = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<byte[]> change(
             @PathVariable String userId,
             @RequestBody Change body,

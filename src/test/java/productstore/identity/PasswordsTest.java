@@ -1,0 +1,75 @@
+package productstore.identity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import org.junit.jupiter.api.Test;
+import productstore.platform.Limits;
+import productstore.platform.Problem;
+import productstore.platform.ProblemCode;
+
+class PasswordsTest {
+    private static final Duration ANY = Duration.ofSeconds(1);
+
+    @Test
+    void moreThanTheQueueHoldsIsRefusedAtOnce() throws Exception {
+        int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
+        int queue = 2;
+        var limits = new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, queue, 1);
+        var release = new CountDownLatch(1);
+        var begun = new CountDownLatch(threads);
+        try (var passwords = new Passwords(limits);
+                var clients = Executors.newVirtualThreadPerTaskExecutor()) {
+            for (int i = 0; i < threads; i++) {
+                clients.execute(() -> passwords.matches("x", null, () -> {
+                    begun.countDown();
+                    await(release);
+                }));
+            }
+            begun.await();
+            var waiting = clients.submit(() -> passwords.hash("x"));
+            clients.execute(() -> passwords.hash("y"));
+            Thread.sleep(200);
+            try {
+                assertThatThrownBy(() -> passwords.hash("z")).isInstanceOfSatisfying(Problem.class, refused -> {
+                    assertThat(refused.code()).isEqualTo(ProblemCode.OVERLOADED);
+                    assertThat(refused.headers().getFirst("Retry-After")).isEqualTo("2");
+                });
+            } finally {
+                release.countDown();
+            }
+            assertThat(passwords.matches("x", waiting.get(), () -> {})).isTrue();
+        }
+    }
+
+    @Test
+    void anAccountThatDoesNotExistCostsAsMuch() {
+        try (var passwords = new Passwords(new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, 100, 1))) {
+            var hash = passwords.hash("correct");
+            long existing = fastest(() -> passwords.matches("wrong", hash, () -> {}));
+            long unknown = fastest(() -> passwords.matches("wrong", null, () -> {}));
+            assertThat((double) unknown / existing).isBetween(0.6, 1.7);
+        }
+    }
+
+    private static long fastest(Runnable work) {
+        long fastest = Long.MAX_VALUE;
+        for (int i = 0; i < 10; i++) {
+            long start = System.nanoTime();
+            work.run();
+            fastest = Math.min(fastest, System.nanoTime() - start);
+        }
+        return fastest;
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
