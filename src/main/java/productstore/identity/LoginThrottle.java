@@ -1,0 +1,118 @@
+package productstore.identity;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
+import io.github.bucket4j.Bucket;
+import java.time.Duration;
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.stereotype.Component;
+import productstore.platform.Problem;
+import productstore.platform.ProblemCode;
+
+/**
+ * Bounds failed sign-ins: 10 for an account, existing or not, and 100 from an address, in 15 minutes. Each store counts
+ * for itself.
+ */
+@Component
+class LoginThrottle {
+    private static final Duration WINDOW = Duration.ofMinutes(15);
+    private static final int FAILURES_PER_ACCOUNT = 10;
+    private static final int FAILURES_PER_ADDRESS = 100;
+    private static final int ENTRIES = 100_000;
+
+    private final Cache<String, Bucket> accounts = buckets();
+    private final Cache<String, Bucket> addresses = buckets();
+    private final boolean byAddress;
+
+    LoginThrottle(@Value("${store.rate-limit:on}") boolean byAddress) {
+        this.byAddress = byAddress;
+    }
+
+    /** One sign-in that is under way. */
+    final class Attempt {
+        private final Bucket account;
+        private final Bucket address;
+
+        private Attempt(Bucket account, Bucket address) {
+            this.account = account;
+            this.address = address;
+        }
+
+        /**
+         * Refuses the attempt if there were too many failures, at no cost.
+         *
+         * @throws Problem {@code too_many_attempts}
+         */
+        void check() {
+            check(account);
+            if (byAddress) {
+                check(address);
+            }
+        }
+
+        /**
+         * Counts the attempt as failed until it succeeds, so that many at once don't all pass before the first of them
+         * has failed.
+         *
+         * @throws Problem {@code too_many_attempts}
+         */
+        void begin() {
+            take(account);
+            if (byAddress) {
+                try {
+                    take(address);
+                } catch (Problem refused) {
+                    account.addTokens(1);
+                    throw refused;
+                }
+            }
+        }
+
+        /** It did not fail, so it does not count. */
+        void succeeded() {
+            account.addTokens(1);
+            if (byAddress) {
+                address.addTokens(1);
+            }
+        }
+
+        private void check(Bucket bucket) {
+            var probe = bucket.estimateAbilityToConsume(1);
+            if (!probe.canBeConsumed()) {
+                throw refusal(probe.getNanosToWaitForRefill());
+            }
+        }
+
+        private void take(Bucket bucket) {
+            var probe = bucket.tryConsumeAndReturnRemaining(1);
+            if (!probe.isConsumed()) {
+                throw refusal(probe.getNanosToWaitForRefill());
+            }
+        }
+
+        private Problem refusal(long waitNanos) {
+            return Problem.of(ProblemCode.TOO_MANY_ATTEMPTS, "Too many sign-ins failed. Wait, then try again.")
+                    .retryAfter(Duration.ofNanos(waitNanos));
+        }
+    }
+
+    Attempt attempt(String email, String address) {
+        return new Attempt(
+                accounts.get(email, _ -> bucket(FAILURES_PER_ACCOUNT)),
+                addresses.get(address, _ -> bucket(FAILURES_PER_ADDRESS)));
+    }
+
+    // A bucket unused for a whole window is full again, so forgetting it changes nothing.
+    private static Cache<String, Bucket> buckets() {
+        return Caffeine.newBuilder()
+                .maximumSize(ENTRIES)
+                .expireAfterAccess(WINDOW)
+                .build();
+    }
+
+    private static Bucket bucket(int failures) {
+        return Bucket.builder()
+                .addLimit(limit -> limit.capacity(failures).refillIntervally(failures, WINDOW))
+                .build();
+    }
+}

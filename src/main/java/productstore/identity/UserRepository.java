@@ -1,0 +1,111 @@
+package productstore.identity;
+
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.OffsetDateTime;
+import java.util.Optional;
+import java.util.UUID;
+import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.stereotype.Repository;
+
+/** The SQL of table app_user. */
+@Repository
+class UserRepository {
+    // Any number, the same in every store: whoever changes a user's rights holds this advisory lock.
+    private static final long RIGHTS_LOCK = 0x73746f72_75736572L;
+
+    private final JdbcClient db;
+
+    UserRepository(JdbcClient db) {
+        this.db = db;
+    }
+
+    /** A user with what a sign-in is checked against. */
+    record Account(User user, String passwordHash) {}
+
+    /** False, and nothing written, if the e-mail is taken. */
+    boolean insert(UUID id, String email, String name, Role role, String passwordHash) {
+        return db.sql("""
+                INSERT INTO app_user (id, email, name, role, password_hash, created_at)
+                VALUES (:id, :email, :name, :role, :passwordHash, now())
+                ON CONFLICT (email) DO NOTHING
+                """)
+                        .param("id", id)
+                        .param("email", email)
+                        .param("name", name)
+                        .param("role", role.code())
+                        .param("passwordHash", passwordHash)
+                        .update()
+                == 1;
+    }
+
+    Optional<User> find(UUID id) {
+        return db.sql("SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id")
+                .param("id", id)
+                .query((row, _) -> user(row))
+                .optional();
+    }
+
+    /** As {@link #find}, and no one else changes the user until this transaction ends. */
+    Optional<User> lock(UUID id) {
+        return db.sql("SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id FOR UPDATE")
+                .param("id", id)
+                .query((row, _) -> user(row))
+                .optional();
+    }
+
+    Optional<Account> findAccount(String email) {
+        return db.sql("""
+                SELECT id, email, name, role, active, created_at, password_hash
+                FROM app_user WHERE email = :email
+                """)
+                .param("email", email)
+                .query((row, _) -> new Account(user(row), row.getString("password_hash")))
+                .optional();
+    }
+
+    /** What a call's user may do now; nothing if there is no such user or an inactive one. */
+    Optional<CurrentUser> findActive(UUID id) {
+        return db.sql("SELECT role FROM app_user WHERE id = :id AND active")
+                .param("id", id)
+                .query((row, _) -> new CurrentUser(id, role(row)))
+                .optional();
+    }
+
+    /** Makes changes of rights come one at a time, over all stores, until this transaction ends. */
+    void lockRights() {
+        db.sql("SELECT pg_advisory_xact_lock(:lock)")
+                .param("lock", RIGHTS_LOCK)
+                .query((_, _) -> true)
+                .single();
+    }
+
+    boolean otherActiveAdministrator(UUID id) {
+        return db.sql("SELECT EXISTS (SELECT FROM app_user WHERE role = 'admin' AND active AND id <> :id)")
+                .param("id", id)
+                .query(Boolean.class)
+                .single();
+    }
+
+    void update(UUID id, Role role, boolean active) {
+        db.sql("UPDATE app_user SET role = :role, active = :active WHERE id = :id")
+                .param("id", id)
+                .param("role", role.code())
+                .param("active", active)
+                .update();
+    }
+
+    static User user(ResultSet row) throws SQLException {
+        return new User(
+                row.getObject("id", UUID.class),
+                row.getString("email"),
+                row.getString("name"),
+                role(row),
+                row.getBoolean("active"),
+                row.getObject("created_at", OffsetDateTime.class).toInstant());
+    }
+
+    private static Role role(ResultSet row) throws SQLException {
+        return Role.of(row.getString("role")).orElseThrow();
+    }
+}
