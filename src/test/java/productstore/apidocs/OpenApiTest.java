@@ -35,6 +35,7 @@ import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.servlet.mvc.method.RequestMappingInfo;
 import org.springframework.web.servlet.mvc.method.annotation.RequestMappingHandlerMapping;
 import productstore.platform.ProblemCode;
+import productstore.platform.SortOrder;
 import tools.jackson.databind.BeanProperty;
 import tools.jackson.databind.JavaType;
 import tools.jackson.databind.JsonNode;
@@ -54,9 +55,35 @@ class OpenApiTest {
     /**
      * Which record is which schema. A record that is missing here, or a schema without a record, is told by name.
      */
-    private static final Map<String, String> ANSWERS = Map.of();
+    private static final Map<String, String> ANSWERS = Map.ofEntries(
+            Map.entry("productstore.audit.AuditController$AuditItems", "InventoryAudit"),
+            Map.entry("productstore.audit.AuditController$Drift", "StockDifference"),
+            Map.entry("productstore.catalog.Category", "Category"),
+            Map.entry("productstore.catalog.CategoryController$CategoryItems", "CategoryList"),
+            Map.entry("productstore.catalog.Product", "Product"),
+            Map.entry("productstore.catalog.Product$CategoryName", "CategoryName"),
+            Map.entry("productstore.identity.SignIn$Tokens", "Tokens"),
+            Map.entry("productstore.identity.User", "User"),
+            Map.entry("productstore.orders.Order", "Order"),
+            Map.entry("productstore.orders.Order$Customer", "OrderCustomer"),
+            Map.entry("productstore.orders.Order$Event", "OrderEvent"),
+            Map.entry("productstore.orders.Order$Line", "OrderLine"),
+            Map.entry("productstore.platform.Money", "Money"),
+            Map.entry("productstore.platform.Problem$FieldError", "FieldError"),
+            Map.entry("productstore.platform.Problems$Body", "Problem"));
 
-    private static final Map<String, String> REQUESTS = Map.of();
+    private static final Map<String, String> REQUESTS = Map.ofEntries(
+            Map.entry("productstore.catalog.Category$Input", "CategoryWrite"),
+            Map.entry("productstore.catalog.Product$Input", "ProductWrite"),
+            Map.entry("productstore.catalog.ProductController$StockChange", "StockChange"),
+            Map.entry("productstore.identity.AuthController$Credentials", "Credentials"),
+            Map.entry("productstore.identity.AuthController$RefreshToken", "RefreshToken"),
+            Map.entry("productstore.identity.AuthController$Registration", "Registration"),
+            Map.entry("productstore.identity.UserController$Change", "UserWrite"),
+            Map.entry("productstore.orders.OrderController$StatusChange", "OrderStatusChange"),
+            Map.entry("productstore.orders.Placing$Input", "OrderWrite"),
+            Map.entry("productstore.orders.Placing$Input$Line", "OrderLineWrite"),
+            Map.entry("productstore.platform.Money$Input", "MoneyWrite"));
 
     /** Schemas that no record stands for, and why. */
     private static final Map<String, String> WITHOUT_RECORD = Map.of(
@@ -165,6 +192,18 @@ class OpenApiTest {
             assertThat(example.path("status").asInt()).isEqualTo(code.status().value());
             assertThat(example.path("code").asString()).isEqualTo(code.code());
         }
+    }
+
+    @Test
+    void rolesAndStatuses() {
+        assertThat(values("Role")).isEqualTo(constants("productstore.identity.Role"));
+        assertThat(values("OrderStatus")).isEqualTo(constants("productstore.orders.OrderStatus"));
+    }
+
+    @Test
+    void sorts() throws ReflectiveOperationException {
+        assertThat(values("ProductSort")).isEqualTo(sorts("productstore.catalog.ProductList"));
+        assertThat(values("OrderSort")).isEqualTo(sorts("productstore.orders.OrderList"));
     }
 
     @Test
@@ -355,6 +394,22 @@ class OpenApiTest {
 
     private Set<String> values(String schema) {
         return names(schemas.path(schema).path("enum"));
+    }
+
+    private static Set<String> constants(String enumName) {
+        return Arrays.stream(named(enumName).getEnumConstants())
+                .map(constant -> ((Enum<?>) constant).name().toLowerCase(Locale.ROOT))
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static Set<String> sorts(String list) throws ReflectiveOperationException {
+        var orders = named(list).getDeclaredField("ORDERS");
+        orders.setAccessible(true);
+        var names = new TreeSet<String>();
+        for (var order : (Iterable<?>) orders.get(null)) {
+            names.add(((SortOrder) order).name());
+        }
+        return names;
     }
 
     private static Class<?> named(String className) {
