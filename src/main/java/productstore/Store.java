@@ -3,14 +3,18 @@ package productstore;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.boot.context.properties.ConfigurationPropertiesScan;
+import org.springframework.context.ApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.MapPropertySource;
+import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.EnableScheduling;
+import productstore.identity.Users;
 
 /** The program. Its first argument is a verb, {@code run} where there is none. */
 @SpringBootApplication
@@ -23,6 +27,7 @@ public class Store {
         try {
             switch (verb) {
                 case "run" -> run(Settings.from(System.getenv()));
+                case "train" -> TrainingRun.in(Path.of(words.getLast()));
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             }
         } catch (RuntimeException | Error failure) {
@@ -33,30 +38,46 @@ public class Store {
         }
     }
 
-    /** Starts the store and returns when it serves; it then ends by a signal. */
-    static ConfigurableApplicationContext run(Settings settings) {
+    /** Starts the store and returns when it serves; a signal ends it. */
+    static FirstAdministrator run(Settings settings) {
         requireFree(settings.port());
         requireFree(settings.managementPort());
         ChosenDatabase database = ChosenDatabase.toRun(settings);
         // Runs after the context is closed: requests in flight still have their database.
         SpringApplication.getShutdownHandlers().add(database::close);
         ConfigurableApplicationContext context = application(settings, database).run();
-        Welcome.print(System.out, settings, new FirstAdministrator(null, null, null), null);
-        return context;
+        Users users = context.getBean(Users.class);
+        FirstAdministrator administrator = FirstAdministrator.ensure(settings, users::ensureAdministrator);
+        Welcome.print(System.out, settings, administrator, somethingToOrder(context));
+        return administrator;
     }
 
     private static SpringApplication application(Settings settings, ChosenDatabase database) {
         SpringApplication application = new SpringApplication(Store.class);
+        application.setLogStartupInfo(false);
         application.addInitializers(context -> {
             var sources = context.getEnvironment().getPropertySources();
             sources.addFirst(new MapPropertySource(
                     "settings",
                     Map.of(
-                            "server.port", settings.port(),
-                            "management.server.port", settings.managementPort())));
+                            "server.port",
+                            settings.port(),
+                            "management.server.port",
+                            settings.managementPort(),
+                            "store.rate-limit",
+                            settings.rateLimit() ? "on" : "off")));
             sources.addFirst(database.asProperties());
         });
         return application;
+    }
+
+    private static String somethingToOrder(ApplicationContext context) {
+        return context.getBean(JdbcClient.class)
+                .sql(
+                        "SELECT id FROM product WHERE archived_at IS NULL AND in_stock ORDER BY created_at DESC, id DESC LIMIT 1")
+                .query(String.class)
+                .optional()
+                .orElse("the id of a product");
     }
 
     /** Found out before a database is started for nothing. */

@@ -2,17 +2,13 @@ package productstore;
 
 import java.io.PrintStream;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /** What a person is told once the store serves: where it is, how to sign in, what to try. */
 final class Welcome {
     private Welcome() {}
 
-    /**
-     * @param productId of something that can be ordered, or null while nothing can
-     */
-    static void print(
-            PrintStream out, Settings settings, FirstAdministrator administrator, @Nullable String productId) {
+    /** Prints it; the product can be ordered, or is a word for one where there is none yet. */
+    static void print(PrintStream out, Settings settings, FirstAdministrator administrator, String productId) {
         String api = "http://localhost:" + settings.port();
         String management = "http://localhost:" + settings.managementPort();
         DatabaseAddress own = settings.database();
@@ -37,9 +33,7 @@ final class Welcome {
         out.printf(
                 "  curl %s/api/orders/ -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\%n",
                 api);
-        out.printf(
-                "    -d '{\"items\":[{\"product_id\":\"%s\",\"quantity\":2}]}'%n",
-                productId == null ? "a product's id" : productId);
+        out.printf("    -d '{\"items\":[{\"product_id\":\"%s\",\"quantity\":2}]}'%n", productId);
         out.printf("%nCtrl-C stops it.%n");
         out.flush();
     }
@@ -59,6 +53,6 @@ final class Welcome {
 
     private static String passwordInShell(FirstAdministrator administrator) {
         Path file = administrator.file();
-        return file == null ? "its password" : "'\"$(cat '" + file + "')\"'";
+        return file == null ? "the password" : "'\"$(cat '" + file + "')\"'";
     }
 }

@@ -4,6 +4,10 @@
  * May call nobody; only the program's start-up and command line call it.
  */
 @NullMarked
+@ApplicationModule(
+        displayName = "Embedded PostgreSQL",
+        allowedDependencies = {})
 package productstore.embedded;
 
 import org.jspecify.annotations.NullMarked;
+import org.springframework.modulith.ApplicationModule;
