@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.apache.tomcat.util.http.InvalidParameterException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -114,6 +115,10 @@ public final class Problems {
                 }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
+                }
+                // Tomcat's, for a query like "?=x" or "?%zz", at the first parameter that anybody asks for.
+                case InvalidParameterException _ -> {
+                    return Problem.of(ProblemCode.BAD_REQUEST, "The query of the address can't be read.");
                 }
                 case SQLException sql -> {
                     return of(sql);

@@ -17,7 +17,9 @@ import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.Ordered;
+import org.springframework.security.web.firewall.HttpFirewall;
 import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.security.web.firewall.StrictHttpFirewall;
 import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.filter.UrlHandlerFilter;
 
@@ -41,6 +43,14 @@ class WebFilters {
     @Bean
     FilterRegistrationBean<BodyLimitFilter> bodyLimit(Limits limits) {
         return ordered(new BodyLimitFilter(limits.bodyBytes(), limits.bodyReadTime()), OUTERMOST + 2);
+    }
+
+    /** Lets methods that nobody has heard of through: the dispatcher answers them 405 with what there is instead. */
+    @Bean
+    HttpFirewall firewall() {
+        var firewall = new StrictHttpFirewall();
+        firewall.setUnsafeAllowAnyHttpMethod(true);
+        return firewall;
     }
 
     @Bean
