@@ -3,9 +3,13 @@ package productstore.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,6 +25,9 @@ import org.springframework.transaction.support.TransactionTemplate;
 class SigningKeysTest extends IdentityTest {
     private final String schema = "keys_" + UUID.randomUUID().toString().replace('-', '_');
     private final User user = new User(UUID.randomUUID(), "a@example.com", "Анна", Role.CUSTOMER, true, Instant.EPOCH);
+
+    @Autowired
+    TransactionTemplate transaction;
 
     @Autowired
     DataSourceProperties address;
@@ -40,12 +47,23 @@ class SigningKeysTest extends IdentityTest {
     @Test
     void storesThatStartAtOnceEndWithOneKey() throws Exception {
         var stores = IntStream.range(0, 6).mapToObj(_ -> keys()).toList();
-        together(stores.stream()
+        var nobodyWrites = new CountDownLatch(1);
+        var starts = stores.stream()
                 .<Callable<Boolean>>map(store -> () -> {
+                    nobodyWrites.await();
                     store.afterPropertiesSet();
                     return true;
                 })
-                .toList());
+                .collect(Collectors.toCollection(ArrayList::new));
+        starts.add(() -> transaction.execute(_ -> {
+            // Reading goes on, writing waits, until every store has seen that there is no key and made one.
+            db.sql("LOCK TABLE %s.signing_key IN SHARE MODE".formatted(schema)).update();
+            nobodyWrites.countDown();
+            awaitWaiting(stores.size());
+            return true;
+        }));
+        together(starts);
+        assertThat(signing()).isEqualTo(1);
         assertThat(stores.stream().map(store -> store.ring().kid()).distinct()).hasSize(1);
         var token = new AccessTokens(stores.getFirst()).issue(user);
         assertThat(new AccessTokens(stores.getLast()).verify(token)).contains(user.id());
@@ -88,12 +106,27 @@ class SigningKeysTest extends IdentityTest {
                     return true;
                 })
                 .toList());
-        assertThat(db.sql("SELECT count(*) FROM %s.signing_key WHERE retired_at IS NULL".formatted(schema))
-                        .query(Integer.class)
-                        .single())
-                .isEqualTo(1);
+        assertThat(signing()).isEqualTo(1);
         stores.forEach(SigningKeys::refresh);
         assertThat(stores.stream().map(store -> store.ring().kid()).distinct()).hasSize(1);
+    }
+
+    private int signing() {
+        return db.sql("SELECT count(*) FROM %s.signing_key WHERE retired_at IS NULL".formatted(schema))
+                .query(Integer.class)
+                .single();
+    }
+
+    private void awaitWaiting(int stores) {
+        var waiting = db.sql("""
+                SELECT count(*) FROM pg_locks
+                WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """).query(Integer.class);
+        var deadline = Instant.now().plusSeconds(60);
+        while (waiting.single() < stores) {
+            assertThat(Instant.now()).as("all stores wait for a lock by").isBefore(deadline);
+            LockSupport.parkNanos(10_000_000);
+        }
     }
 
     private SigningKeys started() {
