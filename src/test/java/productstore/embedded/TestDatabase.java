@@ -16,7 +16,8 @@ import org.springframework.core.env.MapPropertySource;
 
 /**
  * Gives each Spring context of the tests an empty database of its own, on one PostgreSQL that all tests of this JVM share:
- * {@code @ContextConfiguration(initializers = TestDatabase.class)}. Without Spring, {@link #create()} makes one.
+ * {@code @ContextConfiguration(initializers = TestDatabase.class)}. Without Spring, {@link #create()} makes one. It is the
+ * embedded one, or, to try another version, the one at {@code STORE_TEST_DB_URL} (a JDBC address with user and password).
  */
 public final class TestDatabase implements ApplicationContextInitializer<ConfigurableApplicationContext> {
     private static final AtomicInteger made = new AtomicInteger();
@@ -39,17 +40,25 @@ public final class TestDatabase implements ApplicationContextInitializer<Configu
 
     /** A new, empty database. */
     public static Address create() {
-        EmbeddedPostgres postgres = Shared.POSTGRES;
-        String name = "test_" + made.incrementAndGet();
-        try (Connection connection =
-                        DriverManager.getConnection(postgres.jdbcUrl(), postgres.user(), postgres.password());
+        Address server = server();
+        String name = "test_" + ProcessHandle.current().pid() + "_" + made.incrementAndGet();
+        try (Connection connection = DriverManager.getConnection(server.url(), server.user(), server.password());
                 Statement statement = connection.createStatement()) {
             statement.execute("CREATE DATABASE " + name);
         } catch (SQLException e) {
             throw new IllegalStateException(e);
         }
-        return new Address(
-                postgres.jdbcUrl().replaceFirst("/[^/]*$", "/" + name), postgres.user(), postgres.password());
+        return new Address(server.url().replaceFirst("/[^/]*$", "/" + name), server.user(), server.password());
+    }
+
+    private static Address server() {
+        String url = System.getenv("STORE_TEST_DB_URL");
+        if (url != null) {
+            return new Address(
+                    url, System.getenv("STORE_TEST_DB_USER"), System.getenv().getOrDefault("STORE_TEST_DB_PASSWORD", ""));
+        }
+        EmbeddedPostgres postgres = Shared.POSTGRES;
+        return new Address(postgres.jdbcUrl(), postgres.user(), postgres.password());
     }
 
     /** Started at the first use and stopped with this JVM. */
