@@ -18,6 +18,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.Ordered;
 import org.springframework.security.web.firewall.RequestRejectedHandler;
+import org.springframework.security.web.firewall.StrictHttpFirewall;
 import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.filter.UrlHandlerFilter;
 
@@ -41,6 +42,14 @@ class WebFilters {
     @Bean
     FilterRegistrationBean<BodyLimitFilter> bodyLimit(Limits limits) {
         return ordered(new BodyLimitFilter(limits.bodyBytes(), limits.bodyReadTime()), OUTERMOST + 2);
+    }
+
+    // Which methods an address takes only its controllers know; they answer 405 with Allow.
+    @Bean
+    StrictHttpFirewall firewall() {
+        var firewall = new StrictHttpFirewall();
+        firewall.setUnsafeAllowAnyHttpMethod(true);
+        return firewall;
     }
 
     @Bean
