@@ -46,8 +46,12 @@ class ProductController {
     record StockChange(@Nullable Long delta, @Nullable String reason) {}
 
     @GetMapping
-    ResponseEntity<Page<Product>> list(@RequestParam Map<String, String> query, Paging paging) {
-        return catalog.list(ProductList.Filter.of(query), paging).answer();
+    ResponseEntity<Page<Product>> list(@RequestParam Map<String, String> query) {
+        var validation = new Validation();
+        var filter = ProductList.Filter.of(validation, query);
+        var paging = Paging.of(validation, query);
+        validation.done();
+        return catalog.list(filter, paging).answer();
     }
 
     @GetMapping("/{id}")

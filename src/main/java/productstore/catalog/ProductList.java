@@ -52,18 +52,16 @@ class ProductList {
             @Nullable Boolean inStock,
             @Nullable SortOrder sort) {
 
-        static Filter of(Map<String, String> query) {
-            var validation = new Validation();
+        /** Reads a query; faults are noted in {@code validation}. */
+        static Filter of(Validation validation, Map<String, String> query) {
             var inStock = query.get("in_stock");
-            var filter = new Filter(
+            return new Filter(
                     validation.optionalLine("category", query.get("category"), 200),
                     validation.optionalLine("q", query.get("q"), 200),
                     Money.amount(validation, "min_price", query.get("min_price")),
                     Money.amount(validation, "max_price", query.get("max_price")),
                     inStock == null ? null : Paging.flag(validation, "in_stock", inStock, true),
-                    query.get("sort") == null ? null : SortOrder.named(query.get("sort"), ORDERS));
-            validation.done();
-            return filter;
+                    SortOrder.named(validation, query.get("sort"), ORDERS));
         }
     }
 

@@ -1,5 +1,6 @@
 package productstore.identity;
 
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -10,11 +11,13 @@ import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RequestBody;
 import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RequestMapping;
+import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 import productstore.platform.EntityTags;
 import productstore.platform.Ids;
 import productstore.platform.Page;
 import productstore.platform.Paging;
+import productstore.platform.Validation;
 
 @RestController
 @RequestMapping(path = "/api/users", produces = MediaType.APPLICATION_JSON_VALUE)
@@ -30,7 +33,10 @@ class UserController {
     record Change(@Nullable String role, @Nullable Boolean active) {}
 
     @GetMapping
-    ResponseEntity<Page<User>> list(Paging paging) {
+    ResponseEntity<Page<User>> list(@RequestParam Map<String, String> query) {
+        var validation = new Validation();
+        var paging = Paging.of(validation, query);
+        validation.done();
         return users.list(paging).answer();
     }
 

@@ -52,9 +52,12 @@ class OrderController {
     }
 
     @GetMapping
-    ResponseEntity<Page<Order>> list(@RequestParam Map<String, String> query, Paging paging, CurrentUser user) {
-        return orders.list(OrderList.Filter.of(Orders.scope(user), query), paging)
-                .answer();
+    ResponseEntity<Page<Order>> list(@RequestParam Map<String, String> query, CurrentUser user) {
+        var validation = new Validation();
+        var filter = OrderList.Filter.of(validation, Orders.scope(user), query);
+        var paging = Paging.of(validation, query);
+        validation.done();
+        return orders.list(filter, paging).answer();
     }
 
     @GetMapping("/{id}")

@@ -55,8 +55,8 @@ class OrderList {
             @Nullable OffsetDateTime createdTo,
             SortOrder sort) {
 
-        static Filter of(@Nullable UUID owner, Map<String, String> query) {
-            var validation = new Validation();
+        /** Reads a query; faults are noted in {@code validation}. */
+        static Filter of(Validation validation, @Nullable UUID owner, Map<String, String> query) {
             var customer = query.get("customer_id");
             var status = query.get("status");
             if (status != null && OrderStatus.find(status).isEmpty()) {
@@ -64,15 +64,14 @@ class OrderList {
                         "status", "invalid", "status is one of " + String.join(", ", OrderStatus.codes()) + ".");
                 status = null;
             }
-            var filter = new Filter(
+            var sort = SortOrder.named(validation, query.get("sort"), ORDERS);
+            return new Filter(
                     owner,
                     customer == null ? null : Ids.wellFormed(customer) ? UUID.fromString(customer) : NOBODY,
                     status == null ? null : OrderStatus.of(status),
                     time(validation, "created_from", query.get("created_from")),
                     time(validation, "created_to", query.get("created_to")),
-                    SortOrder.named(query.getOrDefault("sort", NEWEST.name()), ORDERS));
-            validation.done();
-            return filter;
+                    sort == null ? NEWEST : sort);
         }
 
         private static @Nullable OffsetDateTime time(Validation validation, String field, @Nullable String text) {

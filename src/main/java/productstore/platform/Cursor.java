@@ -2,6 +2,7 @@ package productstore.platform;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 public record Cursor(
         String sort, boolean backward, @Nullable Row row) {
 
+    static final String NONE = "Not a cursor from next_cursor or Link of such a list.";
+
     /** A row by its sort key, as PostgreSQL prints it, and its id. */
     public record Row(String key, UUID id) {}
 
@@ -28,36 +31,35 @@ public record Cursor(
         return Base64.getUrlEncoder().withoutPadding().encodeToString(text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Reads what {@link #text} made; {@code invalid_request} for anything else. */
-    static Cursor parse(String text) {
+    /** Reads what {@link #text} made; nothing for anything else. */
+    static Optional<Cursor> parse(String text) {
         try {
             var parts = new String(Base64.getUrlDecoder().decode(text), StandardCharsets.UTF_8).split("\n", 4);
             var backward = parts.length > 1 && parts[1].equals("<");
             if (parts.length == 2 && backward) {
-                return last(parts[0]);
+                return Optional.of(last(parts[0]));
             }
             // A NUL would only be refused by the database.
             if (parts.length == 4 && (backward || parts[1].equals(">")) && parts[3].indexOf('\0') < 0) {
-                return new Cursor(parts[0], backward, new Row(parts[3], UUID.fromString(parts[2])));
+                return Optional.of(new Cursor(parts[0], backward, new Row(parts[3], UUID.fromString(parts[2]))));
             }
         } catch (IllegalArgumentException e) {
-            throw invalid();
+            return Optional.empty();
         }
-        throw invalid();
+        return Optional.empty();
     }
 
     /**
-     * Refuses a cursor that comes from a list in another order.
+     * Refuses a cursor that comes from a list in another order, or from nobody's list.
      *
      * @throws Problem {@code invalid_request}
      */
     void requireSort(SortOrder order) {
         if (!sort.equals(order.name())) {
-            throw Problem.invalid("cursor", "invalid", "This cursor belongs to a list sorted by " + sort + ".");
+            throw Problem.invalid("cursor", "invalid", "This cursor belongs to a list in another order.");
         }
-    }
-
-    static Problem invalid() {
-        return Problem.invalid("cursor", "invalid", "Not a cursor from next_cursor or Link of such a list.");
+        if (row != null && !order.reads(row.key())) {
+            throw Problem.invalid("cursor", "invalid", NONE);
+        }
     }
 }

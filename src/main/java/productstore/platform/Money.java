@@ -55,7 +55,7 @@ public record Money(
         if (amount == null || currency == null) {
             return null;
         }
-        if (amount.stripTrailingZeros().scale() > decimals(currency)) {
+        if (amount.scale() > decimals(currency)) {
             validation.fault(
                     field + ".amount",
                     "invalid",

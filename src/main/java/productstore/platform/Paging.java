@@ -1,6 +1,5 @@
 package productstore.platform;
 
-import jakarta.servlet.http.HttpServletRequest;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,22 +22,19 @@ public record Paging(int limit, int offset, @Nullable Cursor cursor, boolean wit
     /** A row of a list with its place in it. */
     public record Placed<T>(T item, Cursor.Row place) {}
 
-    /**
-     * Reads {@code limit}, {@code offset}, {@code cursor} and {@code with_total}.
-     *
-     * @throws Problem {@code invalid_request}
-     */
-    static Paging of(HttpServletRequest request) {
-        var validation = new Validation();
-        var limit = number(validation, request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT);
-        var offset = number(validation, request, "offset", 0, 0, MAX_OFFSET);
-        var withTotal = flag(validation, "with_total", request.getParameter("with_total"), true);
-        var cursor = request.getParameter("cursor");
-        if (cursor != null && request.getParameter("offset") != null) {
+    /** Reads {@code limit}, {@code offset}, {@code cursor} and {@code with_total}; faults are noted in {@code validation}. */
+    public static Paging of(Validation validation, Map<String, String> query) {
+        var limit = number(validation, query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT);
+        var offset = number(validation, query, "offset", 0, 0, MAX_OFFSET);
+        var withTotal = flag(validation, "with_total", query.get("with_total"), true);
+        var text = query.get("cursor");
+        var cursor = text == null ? null : Cursor.parse(text).orElse(null);
+        if (text != null && query.containsKey("offset")) {
             validation.fault("cursor", "invalid", "Give a cursor or an offset, not both.");
+        } else if (text != null && cursor == null) {
+            validation.fault("cursor", "invalid", Cursor.NONE);
         }
-        validation.done();
-        return new Paging(limit, offset, cursor == null ? null : Cursor.parse(cursor), withTotal);
+        return new Paging(limit, offset, cursor, withTotal);
     }
 
     /** Reads {@code true} or {@code false}. */
@@ -117,8 +113,8 @@ public record Paging(int limit, int offset, @Nullable Cursor cursor, boolean wit
     }
 
     private static int number(
-            Validation validation, HttpServletRequest request, String field, int otherwise, int smallest, int largest) {
-        var text = request.getParameter(field);
+            Validation validation, Map<String, String> query, String field, int otherwise, int smallest, int largest) {
+        var text = query.get(field);
         if (text == null) {
             return otherwise;
         }

@@ -25,6 +25,7 @@ import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
 import org.springframework.web.HttpRequestMethodNotSupportedException;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.exc.InputCoercionException;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
@@ -113,6 +114,10 @@ public final class Problems {
                                             + ".")
                             .with(HttpHeaders.ACCEPT, MediaType.toString(unsupported.getSupportedMediaTypes()));
                 }
+                // Of a query that is no UTF-8 or wrongly percent-encoded; found when a parameter is asked for.
+                case InvalidParameterException _ -> {
+                    return Problem.of(ProblemCode.BAD_REQUEST, "The query can't be read.");
+                }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
@@ -146,6 +151,9 @@ public final class Problems {
             case CONTENT_TOO_LARGE -> Problem.of(ProblemCode.BODY_TOO_LARGE, "The body is larger than allowed.");
             case UNSUPPORTED_MEDIA_TYPE ->
                 Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "Send the body as application/json.");
+            // An HTTP version or a transfer coding that the server does not know is the client's fault.
+            case NOT_IMPLEMENTED, HTTP_VERSION_NOT_SUPPORTED ->
+                Problem.of(ProblemCode.BAD_REQUEST, "The server can't take this request as it is written.");
             case null, default ->
                 status.is4xxClientError()
                         ? Problem.of(ProblemCode.BAD_REQUEST, "The server can't take this request as it is written.")
@@ -209,10 +217,10 @@ public final class Problems {
         if (failure instanceof UnrecognizedPropertyException) {
             return Problem.invalid(path, "unknown_member", path + " is not a member of this request.");
         }
-        if (failure instanceof DatabindException && !path.isEmpty()) {
+        if ((failure instanceof DatabindException || failure instanceof InputCoercionException) && !path.isEmpty()) {
             return Problem.invalid(path, "invalid", path + " has a value of the wrong type or out of range.");
         }
-        var where = failure.getLocation() == null
+        var where = failure.getLocation() == null || failure.getLocation().getLineNr() < 1
                 ? ""
                 : " (line %d, column %d)"
                         .formatted(

@@ -55,7 +55,9 @@ public final class TestDatabase implements ApplicationContextInitializer<Configu
         String url = System.getenv("STORE_TEST_DB_URL");
         if (url != null) {
             return new Address(
-                    url, System.getenv("STORE_TEST_DB_USER"), System.getenv().getOrDefault("STORE_TEST_DB_PASSWORD", ""));
+                    url,
+                    System.getenv("STORE_TEST_DB_USER"),
+                    System.getenv().getOrDefault("STORE_TEST_DB_PASSWORD", ""));
         }
         EmbeddedPostgres postgres = Shared.POSTGRES;
         return new Address(postgres.jdbcUrl(), postgres.user(), postgres.password());
