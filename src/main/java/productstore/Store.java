@@ -11,6 +11,7 @@ import org.springframework.boot.context.properties.ConfigurationPropertiesScan;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.scheduling.annotation.EnableScheduling;
+import productstore.catalog.ProductFiles;
 
 /** The program. Its first argument is a verb, {@code run} where there is none. */
 @SpringBootApplication
@@ -23,6 +24,8 @@ public class Store {
         try {
             switch (verb) {
                 case "run" -> run(Settings.from(System.getenv()));
+                case "import", "export", "seed" ->
+                    System.exit(DataCommands.run(verb, words.subList(1, words.size()), Settings.from(System.getenv())));
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             }
         } catch (RuntimeException | Error failure) {
@@ -41,6 +44,9 @@ public class Store {
         // Runs after the context is closed: requests in flight still have their database.
         SpringApplication.getShutdownHandlers().add(database::close);
         ConfigurableApplicationContext context = application(settings, database).run();
+        if (settings.demo()) {
+            context.getBean(ProductFiles.class).loadDemoIfEmpty();
+        }
         Welcome.print(System.out, settings, new FirstAdministrator(null, null, null), null);
         return context;
     }
