@@ -14,6 +14,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.EnableScheduling;
+import productstore.catalog.ProductFiles;
 import productstore.identity.Users;
 
 /** The program. Its first argument is a verb, {@code run} where there is none. */
@@ -28,6 +29,8 @@ public class Store {
             switch (verb) {
                 case "run" -> run(Settings.from(System.getenv()));
                 case "train" -> TrainingRun.in(Path.of(words.getLast()));
+                case "import", "export", "seed" ->
+                    System.exit(DataCommands.run(verb, words.subList(1, words.size()), Settings.from(System.getenv())));
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             }
         } catch (RuntimeException | Error failure) {
@@ -46,6 +49,9 @@ public class Store {
         // Runs after the context is closed: requests in flight still have their database.
         SpringApplication.getShutdownHandlers().add(database::close);
         ConfigurableApplicationContext context = application(settings, database).run();
+        if (settings.demo()) {
+            context.getBean(ProductFiles.class).loadDemoIfEmpty();
+        }
         Users users = context.getBean(Users.class);
         FirstAdministrator administrator = FirstAdministrator.ensure(settings, users::ensureAdministrator);
         Welcome.print(System.out, settings, administrator, somethingToOrder(context));

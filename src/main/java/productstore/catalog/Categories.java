@@ -87,18 +87,9 @@ class Categories {
             throw new IllegalStateException("a fault was found but not noted");
         }
         if (slug == null) {
-            slug = current != null && current.name().equals(name) ? current.slug() : unusedSlug(name);
+            slug = current != null && current.name().equals(name) ? current.slug() : categories.unusedSlug(name);
         }
         return new Draft(name, slug, parentId);
-    }
-
-    private String unusedSlug(String name) {
-        var slug = Slugs.of(name);
-        var candidate = slug;
-        for (int n = 2; categories.slugExists(candidate); n++) {
-            candidate = slug + "-" + n;
-        }
-        return candidate;
     }
 
     private static void write(Draft draft, Runnable statement) {

@@ -70,7 +70,17 @@ class CategoryRepository {
                 .single();
     }
 
-    boolean slugExists(String slug) {
+    /** A slug for a new category of this name that no other category has. */
+    String unusedSlug(String name) {
+        var slug = Slugs.of(name);
+        var candidate = slug;
+        for (int n = 2; slugExists(candidate); n++) {
+            candidate = slug + "-" + n;
+        }
+        return candidate;
+    }
+
+    private boolean slugExists(String slug) {
         return db.sql("SELECT EXISTS (SELECT FROM category WHERE slug = :slug)")
                 .param("slug", slug)
                 .query(Boolean.class)

@@ -187,7 +187,7 @@ COMMENT ON TABLE stock IS 'inventory: what can be sold now. Rows are locked in o
 
 CREATE FUNCTION follow_stock() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE product SET in_stock = NEW.quantity > 0 WHERE id = NEW.product_id;
+    UPDATE product SET in_stock = NEW.quantity > 0 WHERE id = NEW.product_id AND in_stock <> (NEW.quantity > 0);
     RETURN NULL;
 END
 $$;
