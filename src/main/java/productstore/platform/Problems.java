@@ -114,10 +114,6 @@ public final class Problems {
                                             + ".")
                             .with(HttpHeaders.ACCEPT, MediaType.toString(unsupported.getSupportedMediaTypes()));
                 }
-                // Of a query that is no UTF-8 or wrongly percent-encoded; found when a parameter is asked for.
-                case InvalidParameterException _ -> {
-                    return Problem.of(ProblemCode.BAD_REQUEST, "The query can't be read.");
-                }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
