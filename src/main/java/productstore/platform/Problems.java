@@ -118,9 +118,9 @@ public final class Problems {
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
-                // Tomcat's, for a query like "?=x", at the first parameter that anybody asks for, and the firewall's,
-                // for a
-                // name or a header with characters that don't exist, as late.
+                // Found only when a parameter is asked for: Tomcat's for a query like "?=x", then the firewall's for
+                // names
+                // and headers of characters that don't exist.
                 case InvalidParameterException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "The query of the address can't be read.");
                 }
