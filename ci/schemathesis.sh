@@ -68,7 +68,7 @@ for role in anonymous customer manager admin; do
     admin) token=$admin ;;
   esac
   if ! "$venv/bin/schemathesis" --config-file "$here/schemathesis.toml" run "$description" --url "$store" \
-    ${token:+--header "Authorization: Bearer $token"} --max-time "${SECONDS_A_ROLE:-50}" --seed "${SEED:-1}" --no-color \
+    ${token:+--header "Authorization: Bearer $token"} --max-time "${SECONDS_A_ROLE:-45}" --seed "${SEED:-1}" --no-color \
     --report json --report-json-path "$work/$role.json" >"$work/$role.txt" 2>&1; then
     cat "$work/$role.txt"
   fi

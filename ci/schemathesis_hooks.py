@@ -45,6 +45,8 @@ def before_call(context, case, kwargs):
         if "amount" in price:
             whole, _, decimals = price["amount"].partition(".")
             price["amount"] = whole + ("." + decimals[:2] if decimals else "")
-    for line in body.get("items") or []:
-        if isinstance(line, dict) and len(body["items"]) <= 3:
+    # Longer orders keep their products, which nobody sells: 409 is to be seen too.
+    lines = body.get("items") or []
+    if len(lines) <= 3:
+        for line in lines:
             line["product_id"] = PRODUCT

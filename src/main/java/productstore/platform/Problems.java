@@ -20,6 +20,7 @@ import org.springframework.http.HttpStatus;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.http.MediaType;
 import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.security.web.firewall.RequestRejectedException;
 import org.springframework.util.InvalidMimeTypeException;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
@@ -117,9 +118,14 @@ public final class Problems {
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
-                // Tomcat's, for a query like "?=x" or "?%zz", at the first parameter that anybody asks for.
+                // Found only when a parameter is asked for: Tomcat's for a query like "?=x", then the firewall's for
+                // names
+                // and headers of characters that don't exist.
                 case InvalidParameterException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "The query of the address can't be read.");
+                }
+                case RequestRejectedException _ -> {
+                    return ofStatus(HttpStatus.BAD_REQUEST);
                 }
                 case SQLException sql -> {
                     return of(sql);
