@@ -4,6 +4,7 @@ import java.util.List;
 import org.flywaydb.core.Flyway;
 import org.postgresql.ds.PGSimpleDataSource;
 import productstore.catalog.FileCommands;
+import productstore.seeding.Seeding;
 
 /** The verbs that fill the database or read it: they need no web server, and one may be running meanwhile. */
 final class DataCommands {
@@ -29,6 +30,7 @@ final class DataCommands {
             return switch (verb) {
                 case "import" -> FileCommands.importFile(source, arguments, System.out, System.err);
                 case "export" -> FileCommands.exportFile(source, arguments, System.out, System.err);
+                case "seed" -> Seeding.run(source, arguments, System.out, System.err);
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             };
         }
