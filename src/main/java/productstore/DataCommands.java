@@ -1,9 +1,17 @@
 package productstore;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.ConsoleAppender;
 import java.util.List;
 import org.flywaydb.core.Flyway;
 import org.postgresql.ds.PGSimpleDataSource;
+import org.slf4j.LoggerFactory;
 import productstore.catalog.FileCommands;
+import productstore.seeding.Seeding;
 
 /** The verbs that fill the database or read it: they need no web server, and one may be running meanwhile. */
 final class DataCommands {
@@ -16,6 +24,7 @@ final class DataCommands {
      * @return the exit code
      */
     static int run(String verb, List<String> arguments, Settings settings) {
+        logToStandardError();
         try (ChosenDatabase database = ChosenDatabase.toCommand(settings)) {
             DatabaseAddress address = database.address();
             PGSimpleDataSource source = new PGSimpleDataSource();
@@ -29,8 +38,27 @@ final class DataCommands {
             return switch (verb) {
                 case "import" -> FileCommands.importFile(source, arguments, System.out, System.err);
                 case "export" -> FileCommands.exportFile(source, arguments, System.out, System.err);
+                case "seed" -> Seeding.run(source, arguments, System.out, System.err);
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             };
         }
+    }
+
+    /** The standard output is for what a person asked for: an export must not begin with a log. */
+    private static void logToStandardError() {
+        LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        context.reset();
+        PatternLayoutEncoder encoder = new PatternLayoutEncoder();
+        encoder.setContext(context);
+        encoder.setPattern("%level %msg%n");
+        encoder.start();
+        ConsoleAppender<ILoggingEvent> console = new ConsoleAppender<>();
+        console.setContext(context);
+        console.setTarget("System.err");
+        console.setEncoder(encoder);
+        console.start();
+        Logger root = context.getLogger(Logger.ROOT_LOGGER_NAME);
+        root.setLevel(Level.WARN);
+        root.addAppender(console);
     }
 }

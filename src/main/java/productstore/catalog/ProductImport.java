@@ -68,6 +68,8 @@ final class ProductImport {
                         .commentStrategy(CommentStrategy.NONE)
                         .extraFieldStrategy(FieldMismatchStrategy.IGNORE)
                         .missingFieldStrategy(FieldMismatchStrategy.IGNORE)
+                        .allowUnclosedQuote(false)
+                        .allowExtraCharsAfterClosingQuote(false)
                         .ofCsvRecord(withoutByteOrderMark(file));
                 var rows = new CopyRows(connection, "import_line")) {
             readLines(csv, rows, afterLine);

@@ -19,6 +19,17 @@ public final class Ids {
         return GENERATOR.generate();
     }
 
+    /**
+     * An id as {@link #next} would have made it at some moment; for data made after the event.
+     *
+     * @param epochMillis the moment
+     * @param randomA 12 bits of it are used
+     * @param randomB 62 bits of it are used
+     */
+    public static UUID at(long epochMillis, long randomA, long randomB) {
+        return new UUID(epochMillis << 16 | 0x7000 | (randomA & 0xFFF), 1L << 63 | (randomB >>> 2));
+    }
+
     /** Whether this text is written as our ids are. */
     public static boolean wellFormed(String id) {
         return CANONICAL.matcher(id).matches();
