@@ -20,6 +20,7 @@ import org.springframework.http.HttpStatus;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.http.MediaType;
 import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.security.web.firewall.RequestRejectedException;
 import org.springframework.util.InvalidMimeTypeException;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
@@ -117,6 +118,10 @@ public final class Problems {
                 // Of a query that is no UTF-8 or wrongly percent-encoded; found when a parameter is asked for.
                 case InvalidParameterException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "The query can't be read.");
+                }
+                // The firewall looks at a header only when somebody asks for it.
+                case RequestRejectedException _ -> {
+                    return Problem.of(ProblemCode.BAD_REQUEST, "A header can't be read.");
                 }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
