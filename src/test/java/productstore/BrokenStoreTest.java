@@ -14,7 +14,13 @@ class BrokenStoreTest extends StoreTest {
                 port,
                 120,
                 "POST /api/auth/login HTTP/1.1\r\nHost: store\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n",
-                "{", "\"", "e", "m", "a", "i", "l");
+                "{",
+                "\"",
+                "e",
+                "m",
+                "a",
+                "i",
+                "l");
         assertThat(answer.status()).isEqualTo(408);
         assertThat(answer.json().get("code").asString()).isEqualTo("request_timeout");
         assertThat(answer.headers().get("connection")).isEqualTo("close");

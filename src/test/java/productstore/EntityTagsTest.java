@@ -32,7 +32,10 @@ class EntityTagsTest extends StoreTest {
                 assertThat(answer.header("ETag")).hasValue(tag);
                 assertThat(answer.header("X-Trace-Id")).isPresent();
             }
-            assertThat(admin().with("If-None-Match", tag).send("HEAD", path, null).status()).isEqualTo(304);
+            assertThat(admin().with("If-None-Match", tag)
+                            .send("HEAD", path, null)
+                            .status())
+                    .isEqualTo(304);
             admin().with("If-None-Match", STALE).get(path).ok();
         }
     }
@@ -42,7 +45,9 @@ class EntityTagsTest extends StoreTest {
         var category = newCategory("Замки " + UUID.randomUUID());
         var product = "/api/products/" + newProduct(Map.of("category", category, "stock", 3));
         var order = newOrder();
-        var before = List.of(anyone().get(product).text(), anyone().get("/api/categories/" + category).text(),
+        var before = List.of(
+                anyone().get(product).text(),
+                anyone().get("/api/categories/" + category).text(),
                 admin().get(order).text());
         for (var stale : List.of(STALE, "W/" + tag(product), "x", "\"", STALE + ", " + STALE)) {
             var client = manager().with("If-Match", stale);
@@ -58,7 +63,9 @@ class EntityTagsTest extends StoreTest {
                     .put("/api/users/" + customerId(), Map.of("role", "customer", "active", true))
                     .problem(412, "precondition_failed");
         }
-        assertThat(List.of(anyone().get(product).text(), anyone().get("/api/categories/" + category).text(),
+        assertThat(List.of(
+                        anyone().get(product).text(),
+                        anyone().get("/api/categories/" + category).text(),
                         admin().get(order).text()))
                 .isEqualTo(before);
     }
@@ -66,20 +73,36 @@ class EntityTagsTest extends StoreTest {
     @Test
     void aWriteWithTheTagOfTheLastAnswerGoesOn() {
         var category = newCategory("Цепочка " + UUID.randomUUID());
-        var made = manager().post("/api/products", productInput(Map.of("category", category))).created();
+        var made = manager()
+                .post("/api/products", productInput(Map.of("category", category)))
+                .created();
         var product = made.header("Location").orElseThrow();
         var answer = matching(made).patch(product, Map.of("name", "Раз")).ok();
-        answer = matching(answer).put(product, productInput(Map.of("category", category))).ok();
-        answer = matching(answer).post(product + "/stock", Map.of("delta", 1, "reason", "x")).ok();
+        answer = matching(answer)
+                .put(product, productInput(Map.of("category", category)))
+                .ok();
+        answer = matching(answer)
+                .post(product + "/stock", Map.of("delta", 1, "reason", "x"))
+                .ok();
         assertThat(answer.header("ETag")).hasValue(tag(product));
-        manager().with("If-Match", STALE + " , " + tag(product)).patch(product, Map.of("name", "Два")).ok();
+        manager()
+                .with("If-Match", STALE + " , " + tag(product))
+                .patch(product, Map.of("name", "Два"))
+                .ok();
         manager().with("If-Match", "*").patch(product, Map.of("name", "Три")).ok();
-        assertThat(manager().with("If-Match", tag(product)).delete(product).status()).isEqualTo(204);
+        assertThat(manager().with("If-Match", tag(product)).delete(product).status())
+                .isEqualTo(204);
         manager().with("If-Match", "*").delete(product).problem(404, "not_found");
         var order = newOrder();
-        var confirmed = manager().with("If-Match", tag(order)).put(order, Map.of("status", "confirmed")).ok();
+        var confirmed = manager()
+                .with("If-Match", tag(order))
+                .put(order, Map.of("status", "confirmed"))
+                .ok();
         matching(confirmed).delete(order).ok();
-        assertThat(manager().with("If-Match", tag("/api/categories/" + category)).delete("/api/categories/" + category).status())
+        assertThat(manager()
+                        .with("If-Match", tag("/api/categories/" + category))
+                        .delete("/api/categories/" + category)
+                        .status())
                 .isEqualTo(204);
     }
 
@@ -90,10 +113,14 @@ class EntityTagsTest extends StoreTest {
         var id = newProduct(Map.of("category", category, "stock", 5));
         var product = "/api/products/" + id;
         var first = tag(product);
-        manager().put("/api/categories/" + category, Map.of("name", name + " новое")).ok();
+        manager()
+                .put("/api/categories/" + category, Map.of("name", name + " новое"))
+                .ok();
         var renamed = tag(product);
         assertThat(renamed).isNotEqualTo(first);
-        customer().post("/api/orders", Map.of("items", List.of(Map.of("product_id", id, "quantity", 1)))).created();
+        customer()
+                .post("/api/orders", Map.of("items", List.of(Map.of("product_id", id, "quantity", 1))))
+                .created();
         assertThat(tag(product)).isNotEqualTo(renamed);
         var counted = tag("/api/categories/" + category);
         newProduct(Map.of("category", category));
@@ -112,7 +139,8 @@ class EntityTagsTest extends StoreTest {
         assertThat(answer.header("ETag")).isEqualTo(made.header("ETag"));
         var before = anyone().get("/api/categories/" + category).ok();
         var same = Map.of("name", before.string("name"), "slug", before.string("slug"));
-        assertThat(manager().put("/api/categories/" + category, same).ok().header("ETag")).isEqualTo(before.header("ETag"));
+        assertThat(manager().put("/api/categories/" + category, same).ok().header("ETag"))
+                .isEqualTo(before.header("ETag"));
     }
 
     @Test
@@ -129,10 +157,13 @@ class EntityTagsTest extends StoreTest {
                         .mapToObj(n -> pool.submit(() -> {
                             barrier.await();
                             return path.equals(product)
-                                    ? client.patch(path, Map.of("name", "Писатель " + n)).status()
+                                    ? client.patch(path, Map.of("name", "Писатель " + n))
+                                            .status()
                                     : path.equals(order)
-                                            ? client.put(path, Map.of("status", n % 2 == 0 ? "confirmed" : "cancelled")).status()
-                                            : client.put(path, Map.of("name", "Писатель " + n + UUID.randomUUID())).status();
+                                            ? client.put(path, Map.of("status", n % 2 == 0 ? "confirmed" : "cancelled"))
+                                                    .status()
+                                            : client.put(path, Map.of("name", "Писатель " + n + UUID.randomUUID()))
+                                                    .status();
                         }))
                         .toList();
                 var statuses = new java.util.ArrayList<Integer>();
@@ -140,7 +171,9 @@ class EntityTagsTest extends StoreTest {
                     statuses.add(one.get());
                 }
                 assertThat(statuses).as(path).containsOnly(200, 412);
-                assertThat(statuses.stream().filter(status -> status == 200)).as(path).hasSize(1);
+                assertThat(statuses.stream().filter(status -> status == 200))
+                        .as(path)
+                        .hasSize(1);
             }
         }
     }

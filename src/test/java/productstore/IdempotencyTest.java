@@ -25,10 +25,14 @@ class IdempotencyTest extends StoreTest {
         var product = newProduct(10);
         var category = "Повтор " + UUID.randomUUID();
         var requests = Map.of(
-                "/api/orders", order(product, 1),
-                "/api/products", productInput(Map.of()),
-                "/api/categories", Map.of("name", category),
-                "/api/products/" + product + "/stock", Map.of("delta", 5, "reason", "delivery"));
+                "/api/orders",
+                order(product, 1),
+                "/api/products",
+                productInput(Map.of()),
+                "/api/categories",
+                Map.of("name", category),
+                "/api/products/" + product + "/stock",
+                Map.of("delta", 5, "reason", "delivery"));
         requests.forEach((path, body) -> {
             var client = keyed(manager());
             var first = client.post(path, body);
@@ -51,9 +55,12 @@ class IdempotencyTest extends StoreTest {
         var client = keyed(customer());
         var product = newProduct(5);
         var first = client.post("/api/orders", order(product, 1)).created();
-        manager().put("/api/orders/" + first.string("id"), Map.of("status", "confirmed")).ok();
+        manager()
+                .put("/api/orders/" + first.string("id"), Map.of("status", "confirmed"))
+                .ok();
         assertThat(manager().delete("/api/products/" + product).status()).isEqualTo(204);
-        assertThat(client.post("/api/orders", order(product, 1)).created().text()).isEqualTo(first.text());
+        assertThat(client.post("/api/orders", order(product, 1)).created().text())
+                .isEqualTo(first.text());
     }
 
     @Test
@@ -61,8 +68,11 @@ class IdempotencyTest extends StoreTest {
         var client = keyed(customer());
         var product = newProduct(5);
         var line = "[{\"product_id\": \"" + product + "\", \"quantity\": 1}]";
-        var first = client.post("/api/orders", "{\"items\": " + line + ", \"comment\": \"x\"}").created();
-        assertThat(client.post("/api/orders", "{ \"comment\":\"x\",\n\"items\":" + line + "}").created().text())
+        var first = client.post("/api/orders", "{\"items\": " + line + ", \"comment\": \"x\"}")
+                .created();
+        assertThat(client.post("/api/orders", "{ \"comment\":\"x\",\n\"items\":" + line + "}")
+                        .created()
+                        .text())
                 .isEqualTo(first.text());
         assertThat(stockOf(product)).isEqualTo(4);
     }
@@ -78,7 +88,10 @@ class IdempotencyTest extends StoreTest {
         client.post("/api/products/" + product + "/stock", Map.of("delta", 1, "reason", "x"))
                 .problem(422, "idempotency_key_reused");
         client.post("/api/categories", Map.of("name", key)).problem(422, "idempotency_key_reused");
-        var stranger = customer().with("Idempotency-Key", key).post("/api/orders", order(product, 2)).created();
+        var stranger = customer()
+                .with("Idempotency-Key", key)
+                .post("/api/orders", order(product, 2))
+                .created();
         assertThat(stranger.header("Idempotent-Replayed")).isEmpty();
         assertThat(stockOf(product)).isEqualTo(7);
 
@@ -92,18 +105,29 @@ class IdempotencyTest extends StoreTest {
     void aKeyHasOneTo255PrintableCharactersOfAscii() {
         var product = newProduct(5);
         var unique = UUID.randomUUID().toString();
-        customer().with("Idempotency-Key", unique + "k".repeat(219)).post("/api/orders", order(product, 1)).created();
+        customer()
+                .with("Idempotency-Key", unique + "k".repeat(219))
+                .post("/api/orders", order(product, 1))
+                .created();
         for (var key : List.of(unique + "k".repeat(220), "a\tb")) {
             var refused = customer().with("Idempotency-Key", key).post("/api/orders", order(product, 1));
-            assertThat(refused.problem(400, "invalid_request").body().get("errors").get(0).get("field").asString())
+            assertThat(refused.problem(400, "invalid_request")
+                            .body()
+                            .get("errors")
+                            .get(0)
+                            .get("field")
+                            .asString())
                     .isEqualTo("Idempotency-Key");
         }
         for (var key : List.of("ключ", "")) {
-            var line = "POST /api/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
+            var line =
+                    "POST /api/categories HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n";
             var refused = Wire.send(
                     port,
                     line + "Authorization: Bearer " + managerToken() + "\r\nIdempotency-Key: "
-                            + new String(key.getBytes(java.nio.charset.StandardCharsets.UTF_8), java.nio.charset.StandardCharsets.ISO_8859_1)
+                            + new String(
+                                    key.getBytes(java.nio.charset.StandardCharsets.UTF_8),
+                                    java.nio.charset.StandardCharsets.ISO_8859_1)
                             + "\r\nContent-Length: 12\r\n\r\n{\"name\":\"x\"}");
             assertThat(refused.status()).as(refused.body()).isEqualTo(400);
         }
@@ -115,7 +139,9 @@ class IdempotencyTest extends StoreTest {
         var client = keyed(customer());
         var product = newProduct(0);
         client.post("/api/orders", order(product, 1)).problem(409, "insufficient_stock");
-        manager().post("/api/products/" + product + "/stock", Map.of("delta", 1, "reason", "delivery")).ok();
+        manager()
+                .post("/api/products/" + product + "/stock", Map.of("delta", 1, "reason", "delivery"))
+                .ok();
         var placed = client.post("/api/orders", order(product, 1)).created();
         assertThat(placed.header("Idempotent-Replayed")).isEmpty();
         assertThat(stockOf(product)).isZero();
@@ -194,8 +220,9 @@ class IdempotencyTest extends StoreTest {
     }
 
     private String managerToken() {
-        return anyone()
-                .post("/api/auth/login", Map.of("email", manager().get("/api/auth/me").string("email"), "password", PASSWORD))
+        return anyone().post(
+                        "/api/auth/login",
+                        Map.of("email", manager().get("/api/auth/me").string("email"), "password", PASSWORD))
                 .ok()
                 .string("access_token");
     }

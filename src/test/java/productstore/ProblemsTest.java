@@ -60,19 +60,21 @@ class ProblemsTest extends StoreTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {
-        "DELETE   | /api/products            | GET, HEAD, OPTIONS, POST",
-        "PUT      | /api/products            | GET, HEAD, OPTIONS, POST",
-        "POST     | /api/products/x          | DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
-        "GET      | /api/products/x/stock    | OPTIONS, POST",
-        "PATCH    | /api/categories          | GET, HEAD, OPTIONS, POST",
-        "PATCH    | /api/categories/x        | DELETE, GET, HEAD, OPTIONS, PUT",
-        "PUT      | /api/orders              | GET, HEAD, OPTIONS, POST",
-        "PATCH    | /api/orders/x            | DELETE, GET, HEAD, OPTIONS, PUT",
-        "GET      | /api/auth/login          | OPTIONS, POST",
-        "POST     | /api/inventory/audit     | GET, HEAD, OPTIONS",
-        "PROPFIND | /api/products/           | GET, HEAD, OPTIONS, POST",
-    })
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "DELETE   | /api/products            | GET, HEAD, OPTIONS, POST",
+                "PUT      | /api/products            | GET, HEAD, OPTIONS, POST",
+                "POST     | /api/products/x          | DELETE, GET, HEAD, OPTIONS, PATCH, PUT",
+                "GET      | /api/products/x/stock    | OPTIONS, POST",
+                "PATCH    | /api/categories          | GET, HEAD, OPTIONS, POST",
+                "PATCH    | /api/categories/x        | DELETE, GET, HEAD, OPTIONS, PUT",
+                "PUT      | /api/orders              | GET, HEAD, OPTIONS, POST",
+                "PATCH    | /api/orders/x            | DELETE, GET, HEAD, OPTIONS, PUT",
+                "GET      | /api/auth/login          | OPTIONS, POST",
+                "POST     | /api/inventory/audit     | GET, HEAD, OPTIONS",
+                "PROPFIND | /api/products/           | GET, HEAD, OPTIONS, POST",
+            })
     void aMethodThatAPathDoesNotTakeIsToldWhichOnesItTakes(String method, String path, String allow) {
         var answer = anyone().send(method, path, null).problem(405, "method_not_allowed");
         assertThat(answer.header("Allow")).hasValue(allow);
@@ -106,8 +108,14 @@ class ProblemsTest extends StoreTest {
     @Test
     void aClientThatTakesNoJsonGetsNone() {
         var order = newOrder();
-        for (var path : List.of("/api/products", "/api/products/" + newProduct(1), "/api/categories", "/api/orders",
-                order, "/api/auth/me", "/api/inventory/audit")) {
+        for (var path : List.of(
+                "/api/products",
+                "/api/products/" + newProduct(1),
+                "/api/categories",
+                "/api/orders",
+                order,
+                "/api/auth/me",
+                "/api/inventory/audit")) {
             manager().with("Accept", "text/html").get(path).problem(406, "not_acceptable");
             manager().with("Accept", "text/html, */*;q=0.1").get(path).ok();
         }
@@ -117,7 +125,8 @@ class ProblemsTest extends StoreTest {
     @Test
     void aBodyThatIsNotSaidToBeJsonIsNotTaken() {
         var id = newProduct(1);
-        for (var type : List.of("text/plain", "application/xml", "application/x-www-form-urlencoded", "application/cbor")) {
+        for (var type :
+                List.of("text/plain", "application/xml", "application/x-www-form-urlencoded", "application/cbor")) {
             var client = manager().with("Content-Type", type);
             client.post("/api/products", "{}").problem(415, "unsupported_media_type");
             client.put("/api/products/" + id, "{}").problem(415, "unsupported_media_type");
@@ -127,7 +136,10 @@ class ProblemsTest extends StoreTest {
         var patched = manager().with("Content-Type", "application/merge-patch+json");
         patched.patch("/api/products/" + id, Map.of("name", "Новое")).ok();
         patched.post("/api/products", "{}").problem(415, "unsupported_media_type");
-        manager().with("Content-Type", "application/json; charset=utf-8").patch("/api/products/" + id, "{}").ok();
+        manager()
+                .with("Content-Type", "application/json; charset=utf-8")
+                .patch("/api/products/" + id, "{}")
+                .ok();
         manager().with("Content-Type", "nonsense").post("/api/products", "{}").problem(415, "unsupported_media_type");
     }
 
@@ -160,12 +172,19 @@ class ProblemsTest extends StoreTest {
         for (var flags : List.of("00", "01")) {
             var client = manager().with("traceparent", "00-" + trace + "-b7ad6b7169203331-" + flags);
             assertThat(client.get("/api/products?limit=1").header("X-Trace-Id")).hasValue(trace);
-            assertThat(client.get("/nothing").problem(404, "not_found").string("trace_id")).isEqualTo(trace);
-            assertThat(client.post("/api/products", "{").problem(400, "invalid_json").header("X-Trace-Id"))
+            assertThat(client.get("/nothing").problem(404, "not_found").string("trace_id"))
+                    .isEqualTo(trace);
+            assertThat(client.post("/api/products", "{")
+                            .problem(400, "invalid_json")
+                            .header("X-Trace-Id"))
                     .hasValue(trace);
         }
         for (var broken : List.of("x", "00-" + "0".repeat(32) + "-b7ad6b7169203331-01", "00-" + trace + "-1-01")) {
-            assertThat(anyone().with("traceparent", broken).get("/api/categories").ok().header("X-Trace-Id").orElseThrow())
+            assertThat(anyone().with("traceparent", broken)
+                            .get("/api/categories")
+                            .ok()
+                            .header("X-Trace-Id")
+                            .orElseThrow())
                     .matches("[0-9a-f]{32}")
                     .isNotEqualTo(trace)
                     .isNotEqualTo("0".repeat(32));
@@ -174,22 +193,34 @@ class ProblemsTest extends StoreTest {
 
     static Stream<Arguments> reads() {
         return Stream.of(
-                        "/api/products", "/api/categories", "/api/orders", "/api/users", "/api/auth/me",
-                        "/api/inventory/audit", "/.well-known/jwks.json", "/api/openapi.json", "/api/docs")
+                        "/api/products",
+                        "/api/categories",
+                        "/api/orders",
+                        "/api/users",
+                        "/api/auth/me",
+                        "/api/inventory/audit",
+                        "/.well-known/jwks.json",
+                        "/api/openapi.json",
+                        "/api/docs")
                 .map(Arguments::of);
     }
 
     @ParameterizedTest
     @MethodSource("reads")
     void aTrailingSlashChangesNothing(String path) {
-        assertThat(admin().get(path + "/").ok().header("Content-Type")).isEqualTo(admin().get(path).ok().header("Content-Type"));
+        assertThat(admin().get(path + "/").ok().header("Content-Type"))
+                .isEqualTo(admin().get(path).ok().header("Content-Type"));
     }
 
     @Test
     void aTrailingSlashChangesNothingForWritesEither() {
         var category = newCategory("Со слешем " + java.util.UUID.randomUUID());
-        var product = manager().post("/api/products/", productInput(Map.of("category", category))).created()
-                .header("Location").orElseThrow() + "/";
+        var product = manager()
+                        .post("/api/products/", productInput(Map.of("category", category)))
+                        .created()
+                        .header("Location")
+                        .orElseThrow()
+                + "/";
         anyone().get(product).ok();
         manager().put(product, productInput(Map.of("category", category))).ok();
         manager().patch(product, Map.of("name", "x")).ok();
@@ -199,7 +230,8 @@ class ProblemsTest extends StoreTest {
         manager().put(order, Map.of("status", "confirmed")).ok();
         customer().delete(order).ok();
         assertThat(manager().delete(product).status()).isEqualTo(204);
-        assertThat(manager().delete("/api/categories/" + category + "/").status()).isEqualTo(204);
+        assertThat(manager().delete("/api/categories/" + category + "/").status())
+                .isEqualTo(204);
     }
 
     private String newOrder() {
@@ -211,8 +243,9 @@ class ProblemsTest extends StoreTest {
     }
 
     private String signInToken() {
-        return anyone()
-                .post("/api/auth/login", Map.of("email", customer().get("/api/auth/me").string("email"), "password", PASSWORD))
+        return anyone().post(
+                        "/api/auth/login",
+                        Map.of("email", customer().get("/api/auth/me").string("email"), "password", PASSWORD))
                 .ok()
                 .string("access_token");
     }

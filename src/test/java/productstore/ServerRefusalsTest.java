@@ -29,13 +29,20 @@ class ServerRefusalsTest extends StoreTest {
                 refused("raw bytes above ASCII in the query", get("/api/products?q=\u00d1\u0082"), 400),
                 refused("an oversized request line", get("/api/products?q=" + "a".repeat(20_000)), 400, 414),
                 refused("an oversized header", request("GET /api/products", "X-Long: " + "a".repeat(20_000)), 400, 431),
-                refused("many headers", request("GET /api/products", "X: 1\r\n".repeat(200).strip()), 400, 431),
+                refused(
+                        "many headers",
+                        request("GET /api/products", "X: 1\r\n".repeat(200).strip()),
+                        400,
+                        431),
                 refused("no request line", "nonsense\r\n\r\n", 400),
                 refused("spaces in the request line", "GET /api/products and more HTTP/1.1\r\n" + HOST + "\r\n", 400),
                 refused("another protocol", "GET /api/products HTTP/9.9\r\n" + HOST + "\r\n", 400),
                 refused("no host", "GET /api/products HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
                 refused("a bad host", "GET /api/products HTTP/1.1\r\nHost: a b<c\r\nConnection: close\r\n\r\n", 400),
-                refused("two hosts", "GET /api/products HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n", 400),
+                refused(
+                        "two hosts",
+                        "GET /api/products HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
+                        400),
                 refused("a header without a name", request("GET /api/products", ": x"), 400),
                 refused("a header with a space in its name", request("GET /api/products", "X Y: z"), 400),
                 refused("a content length that is none", request("POST /api/auth/login", "Content-Length: ten"), 400),
@@ -49,7 +56,10 @@ class ServerRefusalsTest extends StoreTest {
                         request("POST /api/auth/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked")
                                 + "zz\r\n{}\r\n0\r\n\r\n",
                         400),
-                refused("an unknown transfer coding", request("POST /api/auth/login", "Transfer-Encoding: magic"), 400));
+                refused(
+                        "an unknown transfer coding",
+                        request("POST /api/auth/login", "Transfer-Encoding: magic"),
+                        400));
     }
 
     @ParameterizedTest(name = "{0}")
@@ -77,7 +87,6 @@ class ServerRefusalsTest extends StoreTest {
     }
 
     @Test
-
     private static String get(String target) {
         return request("GET " + target, "Accept: */*");
     }

@@ -61,4 +61,5 @@ public record Cursor(
         if (row != null && !order.reads(row.key())) {
             throw Problem.invalid("cursor", "invalid", NONE);
         }
-    }}
+    }
+}

@@ -37,7 +37,8 @@ public record SortOrder(String name, String key, String type, boolean descending
                     "sort",
                     "invalid",
                     "sort is one of "
-                            + String.join(", ", orders.stream().map(SortOrder::name).toList()) + ".");
+                            + String.join(
+                                    ", ", orders.stream().map(SortOrder::name).toList()) + ".");
         }
         return null;
     }
