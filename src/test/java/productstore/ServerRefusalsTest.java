@@ -14,49 +14,49 @@ class ServerRefusalsTest extends StoreTest {
 
     static Stream<Arguments> refused() {
         return Stream.of(
-                refusal("an encoded slash", get("/api/products%2Fx"), 400),
-                refusal("an encoded backslash", get("/api/products%5Cx"), 400),
-                refusal("a way out of the tree", get("/../../etc/passwd"), 400),
-                refusal("an encoded way out", get("/api/products/%2e%2e/%2e%2e/x"), 400),
-                refusal("a path parameter", get("/api/products;v=1"), 400),
-                refusal("a double slash", get("/api//products"), 400),
-                refusal("an encoded NUL in the path", get("/api/products/%00"), 400),
-                refusal("bad percent-encoding in the path", get("/api/products/%zz"), 400),
-                refusal("broken UTF-8 in the path", get("/api/products/%ff"), 400, 404),
-                refusal("bad percent-encoding in the query", get("/api/products?q=%zz"), 400),
-                refusal("broken UTF-8 in the query", get("/api/products?q=%ff%fe"), 400),
-                refusal("raw brackets in the query", get("/api/products?q={x}"), 400),
-                refusal("raw bytes above ASCII in the query", get("/api/products?q=\u00d1\u0082"), 400),
-                refusal("an oversized request line", get("/api/products?q=" + "a".repeat(20_000)), 400, 414),
-                refusal("an oversized header", request("GET /api/products", "X-Long: " + "a".repeat(20_000)), 400, 431),
-                refusal(
+                refused("an encoded slash", get("/api/products%2Fx"), 400),
+                refused("an encoded backslash", get("/api/products%5Cx"), 400),
+                refused("a way out of the tree", get("/../../etc/passwd"), 400),
+                refused("an encoded way out", get("/api/products/%2e%2e/%2e%2e/x"), 400),
+                refused("a path parameter", get("/api/products;v=1"), 400),
+                refused("a double slash", get("/api//products"), 400),
+                refused("an encoded NUL in the path", get("/api/products/%00"), 400),
+                refused("bad percent-encoding in the path", get("/api/products/%zz"), 400),
+                refused("broken UTF-8 in the path", get("/api/products/%ff"), 400, 404),
+                refused("bad percent-encoding in the query", get("/api/products?q=%zz"), 400),
+                refused("broken UTF-8 in the query", get("/api/products?q=%ff%fe"), 400),
+                refused("raw brackets in the query", get("/api/products?q={x}"), 400),
+                refused("raw bytes above ASCII in the query", get("/api/products?q=\u00d1\u0082"), 400),
+                refused("an oversized request line", get("/api/products?q=" + "a".repeat(20_000)), 400, 414),
+                refused("an oversized header", request("GET /api/products", "X-Long: " + "a".repeat(20_000)), 400, 431),
+                refused(
                         "many headers",
                         request("GET /api/products", "X: 1\r\n".repeat(200).strip()),
                         400,
                         431),
-                refusal("no request line", "nonsense\r\n\r\n", 400),
-                refusal("spaces in the request line", "GET /api/products and more HTTP/1.1\r\n" + HOST + "\r\n", 400),
-                refusal("another protocol", "GET /api/products HTTP/9.9\r\n" + HOST + "\r\n", 400),
-                refusal("no host", "GET /api/products HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
-                refusal("a bad host", "GET /api/products HTTP/1.1\r\nHost: a b<c\r\nConnection: close\r\n\r\n", 400),
-                refusal(
+                refused("no request line", "nonsense\r\n\r\n", 400),
+                refused("spaces in the request line", "GET /api/products and more HTTP/1.1\r\n" + HOST + "\r\n", 400),
+                refused("another protocol", "GET /api/products HTTP/9.9\r\n" + HOST + "\r\n", 400),
+                refused("no host", "GET /api/products HTTP/1.1\r\nConnection: close\r\n\r\n", 400),
+                refused("a bad host", "GET /api/products HTTP/1.1\r\nHost: a b<c\r\nConnection: close\r\n\r\n", 400),
+                refused(
                         "two hosts",
                         "GET /api/products HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
                         400),
-                refusal("a header without a name", request("GET /api/products", ": x"), 400),
-                refusal("a header with a space in its name", request("GET /api/products", "X Y: z"), 400),
-                refusal("a content length that is none", request("POST /api/auth/login", "Content-Length: ten"), 400),
-                refusal("a negative content length", request("POST /api/auth/login", "Content-Length: -1"), 400),
-                refusal(
+                refused("a header without a name", request("GET /api/products", ": x"), 400),
+                refused("a header with a space in its name", request("GET /api/products", "X Y: z"), 400),
+                refused("a content length that is none", request("POST /api/auth/login", "Content-Length: ten"), 400),
+                refused("a negative content length", request("POST /api/auth/login", "Content-Length: -1"), 400),
+                refused(
                         "two content lengths",
                         request("POST /api/auth/login", "Content-Length: 2\r\nContent-Length: 3") + "{}",
                         400),
-                refusal(
+                refused(
                         "a chunk that is none",
                         request("POST /api/auth/login", "Content-Type: application/json\r\nTransfer-Encoding: chunked")
                                 + "zz\r\n{}\r\n0\r\n\r\n",
                         400),
-                refusal(
+                refused(
                         "an unknown transfer coding",
                         request("POST /api/auth/login", "Transfer-Encoding: magic"),
                         400));
@@ -86,6 +86,7 @@ class ServerRefusalsTest extends StoreTest {
         assertThat(answer.json().get("errors").get(0).get("code").asString()).isEqualTo("too_long");
     }
 
+    @Test
     private static String get(String target) {
         return request("GET " + target, "Accept: */*");
     }
@@ -94,11 +95,11 @@ class ServerRefusalsTest extends StoreTest {
         return line + " HTTP/1.1\r\n" + HOST + "Connection: close\r\n" + headers + "\r\n\r\n";
     }
 
-    private static Arguments refusal(String what, String request, int status) {
-        return refusal(what, request, status, status);
+    private static Arguments refused(String what, String request, int status) {
+        return refused(what, request, status, status);
     }
 
-    private static Arguments refusal(String what, String request, int status, int orElse) {
+    private static Arguments refused(String what, String request, int status, int orElse) {
         return Arguments.of(what, request, status, orElse);
     }
 }
