@@ -170,13 +170,12 @@ class DocsLinksTest {
         static final String ALL;
 
         static {
-            files(Path.of("src"), ".java")
-                    .filter(file -> !file.endsWith("DocsLinksTest.java"))
-                    .forEach(file -> {
-                        JAVA.put(String.valueOf(file.getFileName()).replace(".java", ""), DocsLinksTest.read(file));
-                    });
+            files(Path.of("src"), ".java").forEach(file -> {
+                JAVA.put(String.valueOf(file.getFileName()).replace(".java", ""), DocsLinksTest.read(file));
+            });
             var all = new StringBuilder();
-            JAVA.values().forEach(all::append);
+            // This test's own examples of names that are nowhere don't count.
+            JAVA.forEach((name, text) -> all.append(name.equals("DocsLinksTest") ? "" : text));
             Stream.of(".sql", ".yaml")
                     .flatMap(ending -> files(Path.of("src/main"), ending))
                     .forEach(file -> all.append(DocsLinksTest.read(file)));
