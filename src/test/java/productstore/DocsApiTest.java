@@ -2,16 +2,13 @@ package productstore;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import de.siegmar.fastcsv.reader.CsvReader;
-import de.siegmar.fastcsv.reader.NamedCsvRecord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,6 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.test.context.TestPropertySource;
+import productstore.catalog.FileCommands;
 import productstore.identity.Users;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -37,6 +35,9 @@ class DocsApiTest extends StoreTest {
     @Autowired
     private Users users;
 
+    @Autowired
+    private DataSource database;
+
     @TempDir
     private Path folder;
 
@@ -46,7 +47,8 @@ class DocsApiTest extends StoreTest {
         Files.writeString(
                 Files.createDirectory(folder.resolve("data")).resolve("admin-password.txt"), ADMIN_PASSWORD + "\n");
         if (anyone().get("/api/products/").body().get("total").asInt() == 0) {
-            loadDemo();
+            var demo = List.of("src/main/resources/demo/products.csv");
+            assertThat(FileCommands.importFile(database, demo, System.out, System.err)).isZero();
         }
     }
 
@@ -226,32 +228,5 @@ class DocsApiTest extends StoreTest {
             throw new AssertionError("the papers' commands took longer than " + LIMIT_S + " s");
         }
         assertThat(process.exitValue()).as(Files.readString(errors)).isZero();
-    }
-
-    private void loadDemo() throws IOException {
-        var categories = new HashMap<String, String>();
-        try (var rows = CsvReader.builder().ofNamedCsvRecord(Path.of("src/main/resources/demo/products.csv"))) {
-            for (NamedCsvRecord row : rows) {
-                newProduct(Map.of(
-                        "sku", row.getField("sku"),
-                        "name", row.getField("name"),
-                        "description", row.getField("description"),
-                        "category", category(row.getField("category"), categories),
-                        "price", Map.of("amount", row.getField("price"), "currency", row.getField("currency")),
-                        "stock", Long.valueOf(row.getField("stock"))));
-            }
-        }
-    }
-
-    private String category(String path, Map<String, String> known) {
-        var id = known.get(path);
-        if (id == null) {
-            int end = path.lastIndexOf(" > ");
-            id = end < 0
-                    ? newCategory(path)
-                    : newCategory(path.substring(end + 3), category(path.substring(0, end), known));
-            known.put(path, id);
-        }
-        return id;
     }
 }
