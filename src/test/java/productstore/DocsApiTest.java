@@ -48,7 +48,8 @@ class DocsApiTest extends StoreTest {
                 Files.createDirectory(folder.resolve("data")).resolve("admin-password.txt"), ADMIN_PASSWORD + "\n");
         if (anyone().get("/api/products/").body().get("total").asInt() == 0) {
             var demo = List.of("src/main/resources/demo/products.csv");
-            assertThat(FileCommands.importFile(database, demo, System.out, System.err)).isZero();
+            assertThat(FileCommands.importFile(database, demo, System.out, System.err))
+                    .isZero();
         }
     }
 

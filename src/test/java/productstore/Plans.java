@@ -60,7 +60,9 @@ public final class Plans implements AutoCloseable {
             }
             if (type.contains("Sort")) {
                 var sorted = node.get("Plans").get(0).get("Plan Rows").asLong();
-                assertThat(sorted).as("rows sorted%n%s%n%s", sql, plan.toPrettyString()).isLessThanOrEqualTo(SORTED);
+                assertThat(sorted)
+                        .as("rows sorted%n%s%n%s", sql, plan.toPrettyString())
+                        .isLessThanOrEqualTo(SORTED);
             }
         }
     }
@@ -69,7 +71,8 @@ public final class Plans implements AutoCloseable {
     public void assertCountedInAnIndex(String sql, Map<String, ?> parameters) {
         var plan = explain(sql, parameters);
         assertThat(nodes(plan).stream()
-                        .filter(node -> LARGE.contains(node.path("Relation Name").asString("")))
+                        .filter(node ->
+                                LARGE.contains(node.path("Relation Name").asString("")))
                         .map(node -> node.get("Node Type").asString()))
                 .as("%s%n%s", sql, plan.toPrettyString())
                 .isNotEmpty()
@@ -111,7 +114,8 @@ public final class Plans implements AutoCloseable {
                         JOIN category c ON c.slug = 'shelf-' || floor(40 * power(n * 7907::bigint % 10007 / 10007.0, 2))
                         """).param("products", PRODUCTS).update();
         db.sql("ALTER TABLE stock DISABLE TRIGGER stock_inserted").update();
-        db.sql("INSERT INTO stock SELECT id, CASE WHEN in_stock THEN 10 ELSE 0 END, now() FROM product").update();
+        db.sql("INSERT INTO stock SELECT id, CASE WHEN in_stock THEN 10 ELSE 0 END, now() FROM product")
+                .update();
         db.sql("ALTER TABLE stock ENABLE TRIGGER stock_inserted").update();
         db.sql("""
                         INSERT INTO app_user (id, email, name, role, password_hash, created_at)

@@ -19,7 +19,7 @@ import productstore.platform.Validation;
 @Repository
 class ProductList {
     private static final SortOrder NEWEST = new SortOrder("newest", "p.created_at", "timestamptz", true);
-    private static final SortOrder RELEVANCE =
+    static final SortOrder RELEVANCE =
             new SortOrder("relevance", "ts_rank(p.search, CAST(:query AS tsquery))", "real", true);
     static final List<SortOrder> ORDERS = List.of(
             new SortOrder("price_asc", "p.price", "numeric", false),

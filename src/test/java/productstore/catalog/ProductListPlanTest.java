@@ -78,12 +78,11 @@ class ProductListPlanTest {
     }
 
     private static List<Paging> pagings(SortOrder sort) {
-        var key =
-                switch (sort.type()) {
-                    case "timestamptz" -> "2026-01-20 12:00:00+00";
-                    case "text" -> "Молоко 7";
-                    default -> "0.5";
-                };
+        var key = switch (sort.type()) {
+            case "timestamptz" -> "2026-01-20 12:00:00+00";
+            case "text" -> "Молоко 7";
+            default -> "0.5";
+        };
         var place = new Cursor.Row(key, new UUID(1, 1));
         return List.of(
                 new Paging(20, 0, null, true),

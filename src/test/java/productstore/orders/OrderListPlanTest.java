@@ -18,8 +18,10 @@ class OrderListPlanTest {
     @Test
     void everyFilterInEveryOrderAtEveryDepth() {
         try (var plans = new Plans()) {
-            var someone =
-                    plans.db().sql("SELECT id FROM app_user LIMIT 1").query(UUID.class).single();
+            var someone = plans.db()
+                    .sql("SELECT id FROM app_user LIMIT 1")
+                    .query(UUID.class)
+                    .single();
             for (var sort : OrderList.ORDERS) {
                 for (var filter : filters(someone, sort)) {
                     for (var paging : pagings(sort)) {
@@ -46,8 +48,8 @@ class OrderListPlanTest {
     }
 
     private static List<Paging> pagings(SortOrder sort) {
-        var place = new Cursor.Row(
-                sort.type().equals("timestamptz") ? "2026-01-20 12:00:00+00" : "500.0", new UUID(1, 1));
+        var place =
+                new Cursor.Row(sort.type().equals("timestamptz") ? "2026-01-20 12:00:00+00" : "500.0", new UUID(1, 1));
         return List.of(
                 new Paging(20, 0, null, true),
                 new Paging(100, 500, null, true),
@@ -59,7 +61,8 @@ class OrderListPlanTest {
         var parameters = new HashMap<>(paging.parameters());
         parameters.put("owner", filter.owner());
         parameters.put("customer", filter.customer());
-        parameters.put("status", filter.status() == null ? null : filter.status().code());
+        parameters.put(
+                "status", filter.status() == null ? null : filter.status().code());
         parameters.put("created_from", filter.createdFrom());
         parameters.put("created_to", filter.createdTo());
         return parameters;
