@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import javax.sql.DataSource;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -17,7 +16,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.test.context.TestPropertySource;
-import productstore.catalog.FileCommands;
+import productstore.catalog.ProductFiles;
 import productstore.identity.Users;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -36,7 +35,7 @@ class DocsApiTest extends StoreTest {
     private Users users;
 
     @Autowired
-    private DataSource database;
+    private ProductFiles files;
 
     @TempDir
     private Path folder;
@@ -46,11 +45,7 @@ class DocsApiTest extends StoreTest {
         users.ensureAdministrator("admin@store.local", ADMIN_PASSWORD);
         Files.writeString(
                 Files.createDirectory(folder.resolve("data")).resolve("admin-password.txt"), ADMIN_PASSWORD + "\n");
-        if (anyone().get("/api/products/").body().get("total").asInt() == 0) {
-            var demo = List.of("src/main/resources/demo/products.csv");
-            assertThat(FileCommands.importFile(database, demo, System.out, System.err))
-                    .isZero();
-        }
+        files.loadDemoIfEmpty();
     }
 
     @ParameterizedTest
