@@ -163,7 +163,7 @@ class IdempotencyTest extends StoreTest {
                     .query()
                     .singleValue();
             Thread.ofVirtual().start(() -> first.complete(client.post("/api/orders", order(product, 1))));
-            waitForOneThatWaits();
+            awaitALockedOutConnection();
             var second = client.post("/api/orders", order(product, 1));
             second.problem(409, "idempotency_in_flight");
             assertThat(second.header("Retry-After")).hasValue("1");
@@ -199,16 +199,6 @@ class IdempotencyTest extends StoreTest {
                     .allSatisfy(answer -> assertThat(answer.status()).isEqualTo(201));
         }
         assertThat(stockOf(product)).isEqualTo(99);
-    }
-
-    private void waitForOneThatWaits() {
-        while (db.sql(
-                                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%FROM stock%' AND wait_event_type = 'Lock'")
-                        .query(Long.class)
-                        .single()
-                == 0) {
-            Thread.onSpinWait();
-        }
     }
 
     private static List<Client.Answer> atOnce(int threads, Callable<Client.Answer> call) throws Exception {

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
@@ -104,6 +105,18 @@ public abstract class StoreTest {
 
     protected long stockOf(String productId) {
         return anyone().get("/api/products/" + productId).body().get("stock").asLong();
+    }
+
+    /** Returns as soon as a connection waits for a lock that another one holds. */
+    protected void awaitALockedOutConnection() {
+        var deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+        while (db.sql("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                        .query(Long.class)
+                        .single()
+                == 0) {
+            assertThat(System.nanoTime()).as("nobody waits for a lock").isLessThan(deadline);
+            Thread.onSpinWait();
+        }
     }
 
     /** Asserts what always holds, over everything all tests did so far. */

@@ -6,6 +6,7 @@ import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.springframework.dao.DataIntegrityViolationException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Transactional;
@@ -99,9 +100,11 @@ public class Catalog {
     }
 
     private UUID categoryOf(Product.Draft draft) {
-        return categories.resolve(draft.category()).orElseThrow(() -> {
-            return Problem.invalid("category", "unknown_category", "There is no category «" + draft.category() + "».");
-        });
+        return categories.resolve(draft.category()).orElseThrow(() -> unknownCategory(draft));
+    }
+
+    private static Problem unknownCategory(Product.Draft draft) {
+        return Problem.invalid("category", "unknown_category", "There is no category «" + draft.category() + "».");
     }
 
     private static void write(Product.Draft draft, Runnable statement) {
@@ -109,6 +112,9 @@ public class Catalog {
             statement.run();
         } catch (DuplicateKeyException e) {
             throw Problem.of(ProblemCode.SKU_TAKEN, "There is a product with sku " + draft.sku() + " already.", e);
+        } catch (DataIntegrityViolationException e) {
+            // The category was deleted after it was found: only its foreign key can see that.
+            throw unknownCategory(draft);
         }
     }
 }

@@ -3,6 +3,7 @@ package productstore.catalog;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.springframework.dao.DataIntegrityViolationException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Transactional;
@@ -58,11 +59,19 @@ class Categories {
         categories.lockTree();
         tags.require(ifMatch, read(id));
         if (!categories.isEmpty(id)) {
-            throw Problem.of(
-                    ProblemCode.CATEGORY_NOT_EMPTY, "Move its products and sub-categories to other categories first.");
+            throw notEmpty();
         }
-        // A product that comes in at this moment is stopped by its foreign key, or stops this.
-        categories.delete(id);
+        try {
+            categories.delete(id);
+        } catch (DataIntegrityViolationException e) {
+            // A product that came in at this moment; only its foreign key can see that.
+            throw notEmpty();
+        }
+    }
+
+    private static Problem notEmpty() {
+        return Problem.of(
+                ProblemCode.CATEGORY_NOT_EMPTY, "Move its products and sub-categories to other categories first.");
     }
 
     private record Draft(String name, String slug, @Nullable UUID parentId) {}

@@ -61,9 +61,16 @@ final class Slugs {
                 .replaceAll("\\p{M}", "")
                 .replaceAll("[^a-z0-9]+", "-")
                 .replaceAll("^-|-$", "");
-        if (slug.length() > LONGEST) {
-            slug = slug.substring(0, LONGEST).replaceAll("-$", "");
-        }
-        return slug.isEmpty() ? "category" : slug;
+        return slug.isEmpty() ? "category" : cut(slug, LONGEST);
+    }
+
+    /** Another slug, for when this one is taken. */
+    static String numbered(String slug, int number) {
+        var ending = "-" + number;
+        return cut(slug, LONGEST - ending.length()) + ending;
+    }
+
+    private static String cut(String slug, int longest) {
+        return slug.length() <= longest ? slug : slug.substring(0, longest).replaceAll("-$", "");
     }
 }

@@ -3,6 +3,7 @@ package productstore.inventory;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.NavigableMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -75,13 +76,23 @@ public class Inventory {
     }
 
     /**
+     * Locks the stock of several products until the transaction ends.
+     *
+     * @return pieces in stock by product; a product that never was is missing
+     */
+    public Map<UUID, Long> lock(Collection<UUID> products) {
+        return stock.lock(products);
+    }
+
+    /**
      * Takes an order's products out of stock: all of them, or, if any is short, none.
      *
      * @param wanted pieces by product
+     * @param available what {@link #lock(Collection)} found
      * @return every shortage; empty if all was taken
      */
-    public List<Shortage> take(UUID orderId, NavigableMap<UUID, Long> wanted, UUID by) {
-        var available = stock.lock(wanted.keySet());
+    public List<Shortage> take(
+            UUID orderId, NavigableMap<UUID, Long> wanted, Map<UUID, Long> available, UUID by) {
         var shortages = new ArrayList<Shortage>();
         wanted.forEach((product, quantity) -> {
             var there = available.getOrDefault(product, 0L);

@@ -44,11 +44,13 @@ class Orders {
      */
     @Transactional
     Order place(Placing placing, CurrentUser customer) {
+        // Before the products are read: a change of one that we wait for here must not be missed.
+        var available = inventory.lock(placing.wanted().keySet());
         var offers = catalog.offers(placing.wanted().keySet());
         var missing = placing.wanted().keySet().stream()
                 .filter(product -> !offers.containsKey(product))
                 .toList();
-        if (!missing.isEmpty()) {
+        if (!missing.isEmpty() || !placing.unknown().isEmpty()) {
             throw placing.unavailable(missing);
         }
         var currencies = offers.values().stream()
@@ -62,7 +64,7 @@ class Orders {
                     "Order products priced in " + String.join(" and in ", currencies) + " apart.");
         }
         var id = Ids.next();
-        var shortages = inventory.take(id, placing.wanted(), customer.id());
+        var shortages = inventory.take(id, placing.wanted(), available, customer.id());
         if (!shortages.isEmpty()) {
             throw placing.insufficient(shortages);
         }

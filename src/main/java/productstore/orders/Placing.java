@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import productstore.inventory.Inventory;
 import productstore.platform.Ids;
@@ -12,10 +13,17 @@ import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.Validation;
 
-/** What a customer orders, checked: pieces by product, in order of id, and where each product stood in the request. */
+/**
+ * What a customer orders, checked.
+ *
+ * @param wanted pieces by product, in order of id
+ * @param positions where each product stood in the request first
+ * @param unknown lines with an id that can't be one of ours
+ */
 record Placing(
         NavigableMap<UUID, Long> wanted,
         NavigableMap<UUID, Integer> positions,
+        List<Integer> unknown,
         @Nullable String comment,
         @Nullable String shippingAddress) {
     private static final int MOST_LINES = 100;
@@ -31,7 +39,7 @@ record Placing(
         /**
          * Checks the form; whether the products exist shows later.
          *
-         * @throws Problem {@code invalid_request} with every fault, or {@code product_unavailable} for ids that can't be ours
+         * @throws Problem {@code invalid_request} with every fault
          */
         Placing checked() {
             var validation = new Validation();
@@ -63,23 +71,17 @@ record Placing(
             var checkedComment = validation.optionalText("comment", comment, 1000);
             var checkedAddress = validation.optionalText("shipping_address", shippingAddress, 1000);
             validation.done();
-            if (!unknown.isEmpty()) {
-                throw unavailableLines(unknown);
-            }
-            return new Placing(wanted, positions, checkedComment, checkedAddress);
+            return new Placing(wanted, positions, unknown, checkedComment, checkedAddress);
         }
     }
 
     /** The refusal for products that are unknown or archived. */
     Problem unavailable(List<UUID> products) {
-        return unavailableLines(products.stream().map(this::position).toList());
-    }
-
-    private static Problem unavailableLines(List<Integer> lines) {
+        var lines = Stream.concat(unknown.stream(), products.stream().map(this::position));
         return Problem.of(
                 ProblemCode.PRODUCT_UNAVAILABLE,
                 "These products are not for sale.",
-                lines.stream()
+                lines.sorted()
                         .map(n -> new Problem.FieldError(
                                 "items[" + n + "].product_id", "product_unavailable", "This product is not for sale."))
                         .toList());

@@ -58,11 +58,12 @@ public class Idempotency {
         }
         var hash = hash(call, request);
         return transaction.execute(status -> {
-            if (!lock(userId, key)) {
+            var locked = lock(userId, key);
+            var kept = find(userId, key);
+            if (!locked && kept == null) {
                 throw Problem.of(ProblemCode.IDEMPOTENCY_IN_FLIGHT, "Wait for its answer, or ask again in a moment.")
                         .retryAfter(Duration.ofSeconds(1));
             }
-            var kept = find(userId, key);
             if (kept == null) {
                 var answer = action.get();
                 keep(userId, key, hash, answer);

@@ -20,6 +20,7 @@ import org.springframework.http.HttpStatus;
 import org.springframework.http.HttpStatusCode;
 import org.springframework.http.MediaType;
 import org.springframework.http.converter.HttpMessageNotReadableException;
+import org.springframework.security.web.firewall.RequestRejectedException;
 import org.springframework.util.InvalidMimeTypeException;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
@@ -113,6 +114,10 @@ public final class Problems {
                                     "Send the body as " + MediaType.toString(unsupported.getSupportedMediaTypes())
                                             + ".")
                             .with(HttpHeaders.ACCEPT, MediaType.toString(unsupported.getSupportedMediaTypes()));
+                }
+                // The firewall looks at a header only when somebody asks for it.
+                case RequestRejectedException _ -> {
+                    return Problem.of(ProblemCode.BAD_REQUEST, "A header can't be read.");
                 }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
