@@ -26,20 +26,26 @@ class CategoriesTest extends StoreTest {
         assertThat(made.string("slug")).startsWith("syry-i-tvorog-");
         assertThat(made.body().get("parent_id").isNull()).isTrue();
         assertThat(anyone().get(path).text()).isEqualTo(made.text());
-        assertThat(anyone().get("/api/categories").body().get("items").valueStream()).contains(made.body());
+        assertThat(anyone().get("/api/categories").body().get("items").valueStream())
+                .contains(made.body());
     }
 
     @Test
     void namesInAnyCaseAndSlugsAreTakenOnce() {
         var unique = UUID.randomUUID().toString();
         var name = "Крупы " + unique;
-        manager().post("/api/categories", Map.of("name", name, "slug", "krupy-" + unique)).created();
+        manager()
+                .post("/api/categories", Map.of("name", name, "slug", "krupy-" + unique))
+                .created();
         manager().post("/api/categories", Map.of("name", "КРУПЫ " + unique)).problem(409, "category_name_taken");
-        manager().post("/api/categories", Map.of("name", "Иное " + unique, "slug", "krupy-" + unique))
+        manager()
+                .post("/api/categories", Map.of("name", "Иное " + unique, "slug", "krupy-" + unique))
                 .problem(409, "slug_taken");
         var other = "/api/categories/" + newCategory("Другие " + unique);
         manager().put(other, Map.of("name", name)).problem(409, "category_name_taken");
-        manager().put(other, Map.of("name", "Другие " + unique, "slug", "krupy-" + unique)).problem(409, "slug_taken");
+        manager()
+                .put(other, Map.of("name", "Другие " + unique, "slug", "krupy-" + unique))
+                .problem(409, "slug_taken");
         manager().put(other, Map.of("name", "ДРУГИЕ " + unique)).ok();
     }
 
@@ -49,7 +55,11 @@ class CategoriesTest extends StoreTest {
         for (var name : List.of(longName, longName + "а", longName + "б", "日本 " + UUID.randomUUID())) {
             var made = manager().post("/api/categories", Map.of("name", name)).created();
             var back = Map.of("name", name, "slug", made.string("slug"));
-            assertThat(manager().put("/api/categories/" + made.string("id"), back).ok().text()).isEqualTo(made.text());
+            assertThat(manager()
+                            .put("/api/categories/" + made.string("id"), back)
+                            .ok()
+                            .text())
+                    .isEqualTo(made.text());
         }
     }
 
@@ -60,11 +70,13 @@ class CategoriesTest extends StoreTest {
         var middle = newCategory("Середина " + unique, top);
         var bottom = newCategory("Низ " + unique, middle);
         for (var below : List.of(top, middle, bottom)) {
-            manager().put("/api/categories/" + top, Map.of("name", "Верх " + unique, "parent_id", below))
+            manager()
+                    .put("/api/categories/" + top, Map.of("name", "Верх " + unique, "parent_id", below))
                     .problem(409, "category_cycle");
         }
         for (var nowhere : List.of("x", UUID.randomUUID().toString())) {
-            manager().put("/api/categories/" + top, Map.of("name", "Верх " + unique, "parent_id", nowhere))
+            manager()
+                    .put("/api/categories/" + top, Map.of("name", "Верх " + unique, "parent_id", nowhere))
                     .problem(400, "invalid_request");
         }
     }
@@ -82,7 +94,13 @@ class CategoriesTest extends StoreTest {
         manager().put("/api/categories/" + sub, moved).ok();
         assertThat(counts(top, sub, other)).containsExactly(1L, 1L, 1L);
         moved.put("parent_id", null);
-        assertThat(manager().put("/api/categories/" + sub, moved).ok().body().get("parent_id").isNull()).isTrue();
+        assertThat(manager()
+                        .put("/api/categories/" + sub, moved)
+                        .ok()
+                        .body()
+                        .get("parent_id")
+                        .isNull())
+                .isTrue();
         assertThat(counts(top, sub, other)).containsExactly(1L, 1L, 0L);
     }
 
@@ -102,8 +120,14 @@ class CategoriesTest extends StoreTest {
         assertThat(manager().delete("/api/categories/" + top).status()).isEqualTo(204);
         manager().delete("/api/categories/" + top).problem(404, "not_found");
         anyone().get("/api/categories/" + sub).problem(404, "not_found");
-        assertThat(customer().get("/api/orders/" + order.string("id")).ok().text()).isEqualTo(order.text());
-        assertThat(anyone().get("/api/products?category=" + sub).ok().body().get("total").asInt()).isZero();
+        assertThat(customer().get("/api/orders/" + order.string("id")).ok().text())
+                .isEqualTo(order.text());
+        assertThat(anyone().get("/api/products?category=" + sub)
+                        .ok()
+                        .body()
+                        .get("total")
+                        .asInt())
+                .isZero();
     }
 
     @Test
@@ -128,7 +152,9 @@ class CategoriesTest extends StoreTest {
         var answer = new CompletableFuture<Client.Answer>();
         var input = productInput(Map.of("category", category));
         transaction.executeWithoutResult(status -> {
-            db.sql("DELETE FROM category WHERE id = CAST(:id AS uuid)").param("id", category).update();
+            db.sql("DELETE FROM category WHERE id = CAST(:id AS uuid)")
+                    .param("id", category)
+                    .update();
             Thread.ofVirtual().start(() -> answer.complete(manager().post("/api/products", input)));
             awaitALockedOutConnection();
         });
@@ -139,9 +165,19 @@ class CategoriesTest extends StoreTest {
     private List<Long> counts(String... categories) {
         var counts = new java.util.ArrayList<Long>();
         for (var category : categories) {
-            var count = anyone().get("/api/categories/" + category).body().get("product_count").asLong();
-            assertThat(anyone().get("/api/products?category=" + category).body().get("total").asLong()).isEqualTo(count);
-            assertThat(anyone().get("/api/categories").body().get("items").valueStream()
+            var count = anyone().get("/api/categories/" + category)
+                    .body()
+                    .get("product_count")
+                    .asLong();
+            assertThat(anyone().get("/api/products?category=" + category)
+                            .body()
+                            .get("total")
+                            .asLong())
+                    .isEqualTo(count);
+            assertThat(anyone().get("/api/categories")
+                            .body()
+                            .get("items")
+                            .valueStream()
                             .filter(item -> item.get("id").asString().equals(category))
                             .map(item -> item.get("product_count").asLong()))
                     .containsExactly(count);

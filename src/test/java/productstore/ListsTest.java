@@ -39,15 +39,21 @@ class ListsTest extends StoreTest {
     void fill() {
         shelf = newCategory("Полка " + mark);
         drawer = newCategory("Ящик " + mark, shelf);
-        var names = List.of("Ёжевика", "ежевика", "Ель", "Apple", "apple", "Яблоко", "ель", "Ёлка", "Жук", "Apple", "Яблоко");
+        var names = List.of(
+                "Ёжевика", "ежевика", "Ель", "Apple", "apple", "Яблоко", "ель", "Ёлка", "Жук", "Apple", "Яблоко");
         for (int n = 0; n < names.size(); n++) {
             newProduct(Map.of(
-                    "name", names.get(n),
-                    "category", n % 2 == 0 ? shelf : drawer,
-                    "stock", n % 3,
-                    "price", Map.of("amount", String.valueOf(10 + n / 3), "currency", "RUB")));
+                    "name",
+                    names.get(n),
+                    "category",
+                    n % 2 == 0 ? shelf : drawer,
+                    "stock",
+                    n % 3,
+                    "price",
+                    Map.of("amount", String.valueOf(10 + n / 3), "currency", "RUB")));
         }
-        products = items(anyone().get("/api/products?limit=100&category=" + shelf).ok());
+        products =
+                items(anyone().get("/api/products?limit=100&category=" + shelf).ok());
         assertThat(products).hasSize(11);
     }
 
@@ -55,7 +61,9 @@ class ListsTest extends StoreTest {
     @CsvSource({"name", "slug", "id", "NAME"})
     void aCategoryIsNamedByNameSlugOrIdAndHasItsSubCategories(String by) {
         var read = anyone().get("/api/categories/" + shelf).body();
-        var reference = by.equals("NAME") ? read.get("name").asString().toUpperCase(java.util.Locale.ROOT) : read.get(by).asString();
+        var reference = by.equals("NAME")
+                ? read.get("name").asString().toUpperCase(java.util.Locale.ROOT)
+                : read.get(by).asString();
         assertThat(total("category=" + encoded(reference))).isEqualTo(11);
         assertThat(total("category=" + drawer)).isEqualTo(5);
     }
@@ -69,7 +77,8 @@ class ListsTest extends StoreTest {
         assertThat(total("category=" + shelf + "&min_price=12&max_price=11")).isZero();
         assertThat(total("category=" + shelf + "&in_stock=true")).isEqualTo(7);
         assertThat(total("category=" + shelf + "&in_stock=true&min_price=13")).isEqualTo(1);
-        var empty = anyone().get("/api/products?category=" + encoded("нет " + mark)).ok();
+        var empty =
+                anyone().get("/api/products?category=" + encoded("нет " + mark)).ok();
         assertThat(empty.text()).isEqualTo("{\"items\":[],\"total\":0,\"limit\":20,\"offset\":0,\"next_cursor\":null}");
         assertThat(links(empty)).containsOnlyKeys("first", "last");
     }
@@ -80,8 +89,12 @@ class ListsTest extends StoreTest {
         var path = "/api/products?category=" + shelf + "&sort=" + sort;
         var whole = items(anyone().get(path + "&limit=100").ok());
         Comparator<JsonNode> order = switch (sort) {
-            case "price_asc", "price_desc" -> Comparator.comparing(p -> new BigDecimal(p.get("price").get("amount").asString()));
-            case "newest" -> Comparator.comparing(p -> OffsetDateTime.parse(p.get("created_at").asString()));
+            case "price_asc", "price_desc" ->
+                Comparator.comparing(
+                        p -> new BigDecimal(p.get("price").get("amount").asString()));
+            case "newest" ->
+                Comparator.comparing(
+                        p -> OffsetDateTime.parse(p.get("created_at").asString()));
             default -> Comparator.comparing(p -> ALPHABET.indexOf(p.get("name").asString()));
         };
         order = order.thenComparing(p -> p.get("id").asString());
@@ -95,7 +108,8 @@ class ListsTest extends StoreTest {
     private void walk(String path, List<String> expected) {
         for (var limit : List.of(1, 3, 4, 11, 12)) {
             var first = path + "&limit=" + limit;
-            assertThat(ids(pages(first, "next").stream().flatMap(List::stream).toList())).isEqualTo(expected);
+            assertThat(ids(pages(first, "next").stream().flatMap(List::stream).toList()))
+                    .isEqualTo(expected);
             var byOffset = links(customer().get(first).ok());
             assertThat(byOffset.get("first")).isEqualTo(first);
             assertThat(byOffset).doesNotContainKey("prev");
@@ -110,7 +124,8 @@ class ListsTest extends StoreTest {
                 cursors.addAll(items(page));
                 var next = page.body().get("next_cursor");
                 at = next.isNull() ? null : uncounted + "&cursor=" + next.asString();
-                assertThat(page.body().get("offset").isNull()).isEqualTo(page.response().uri().getQuery().contains("cursor="));
+                assertThat(page.body().get("offset").isNull())
+                        .isEqualTo(page.response().uri().getQuery().contains("cursor="));
             }
             assertThat(ids(cursors)).isEqualTo(expected);
             assertThat(ids(reversed(pages(links(answer).get("last"), "prev")))).isEqualTo(expected);
@@ -166,7 +181,9 @@ class ListsTest extends StoreTest {
         var links = links(anyone().get(query).ok());
         assertThat(links.get("next")).isEqualTo(query + "&offset=2");
         assertThat(items(anyone().get(links.getOrDefault("next", "")).ok())).hasSize(2);
-        assertThat(links(anyone().get(query.replace("products?", "products/?")).ok()).get("next")).contains("offset=2");
+        assertThat(links(anyone().get(query.replace("products?", "products/?")).ok())
+                        .get("next"))
+                .contains("offset=2");
     }
 
     @Test
@@ -180,23 +197,40 @@ class ListsTest extends StoreTest {
                     .created()
                     .body());
         }
-        manager().put("/api/orders/" + orders.get(1).get("id").asString(), Map.of("status", "confirmed")).ok();
+        manager()
+                .put("/api/orders/" + orders.get(1).get("id").asString(), Map.of("status", "confirmed"))
+                .ok();
         Function<Integer, String> nth = n -> orders.get(n).get("id").asString();
         Map<String, List<Integer>> expected = Map.of(
-                "sort=newest", List.of(3, 2, 1, 0),
-                "", List.of(3, 2, 1, 0),
-                "sort=oldest", List.of(0, 1, 2, 3),
-                "sort=total_asc", List.of(1, 3, 2, 0),
-                "sort=total_desc", List.of(0, 2, 3, 1),
-                "status=confirmed", List.of(1),
-                "status=pending&sort=oldest", List.of(0, 2, 3),
-                "created_from=" + encoded(orders.get(2).get("created_at").asString()), List.of(3, 2),
-                "created_to=" + encoded(orders.get(2).get("created_at").asString()), List.of(1, 0),
-                "created_from=2020-01-01T00:00:00+03:00&created_to=2020-01-02T00:00:00Z", List.of());
+                "sort=newest",
+                List.of(3, 2, 1, 0),
+                "",
+                List.of(3, 2, 1, 0),
+                "sort=oldest",
+                List.of(0, 1, 2, 3),
+                "sort=total_asc",
+                List.of(1, 3, 2, 0),
+                "sort=total_desc",
+                List.of(0, 2, 3, 1),
+                "status=confirmed",
+                List.of(1),
+                "status=pending&sort=oldest",
+                List.of(0, 2, 3),
+                "created_from=" + encoded(orders.get(2).get("created_at").asString()),
+                List.of(3, 2),
+                "created_to=" + encoded(orders.get(2).get("created_at").asString()),
+                List.of(1, 0),
+                "created_from=2020-01-01T00:00:00+03:00&created_to=2020-01-02T00:00:00Z",
+                List.of());
         expected.forEach((query, places) -> {
             var wanted = places.stream().map(nth).toList();
-            assertThat(ids(items(buyer.get("/api/orders?" + query).ok()))).as(query).isEqualTo(wanted);
-            assertThat(ids(items(manager().get("/api/orders?customer_id=" + id + "&" + query).ok()))).isEqualTo(wanted);
+            assertThat(ids(items(buyer.get("/api/orders?" + query).ok())))
+                    .as(query)
+                    .isEqualTo(wanted);
+            assertThat(ids(items(manager()
+                            .get("/api/orders?customer_id=" + id + "&" + query)
+                            .ok())))
+                    .isEqualTo(wanted);
         });
         assertThat(items(manager().get("/api/orders?customer_id=nobody").ok())).isEmpty();
         assertThat(items(manager().get("/api/orders?limit=100").ok()).stream()
@@ -204,10 +238,12 @@ class ListsTest extends StoreTest {
                         .distinct())
                 .hasSizeGreaterThanOrEqualTo(1);
         var one = buyer.get("/api/orders?limit=1").ok();
-        assertThat(items(one).getFirst().toString()).isEqualTo(buyer.get("/api/orders/" + nth.apply(3)).text());
+        assertThat(items(one).getFirst().toString())
+                .isEqualTo(buyer.get("/api/orders/" + nth.apply(3)).text());
         for (var sort : List.of("newest", "oldest", "total_asc", "total_desc")) {
             var all = ids(items(buyer.get("/api/orders?sort=" + sort).ok()));
-            assertThat(ids(byCursor(buyer, "/api/orders?with_total=false&limit=1&sort=" + sort))).isEqualTo(all);
+            assertThat(ids(byCursor(buyer, "/api/orders?with_total=false&limit=1&sort=" + sort)))
+                    .isEqualTo(all);
         }
     }
 
@@ -224,7 +260,8 @@ class ListsTest extends StoreTest {
 
     private long total(String query) {
         var answer = anyone().get("/api/products?" + query).ok().body();
-        assertThat(answer.get("items")).hasSize((int) Math.min(20, answer.get("total").asLong()));
+        assertThat(answer.get("items"))
+                .hasSize((int) Math.min(20, answer.get("total").asLong()));
         return answer.get("total").asLong();
     }
 

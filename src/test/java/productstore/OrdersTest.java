@@ -44,7 +44,9 @@ class OrdersTest extends StoreTest {
     void anOrderGoesTheWayOfTheTableAndNoOther(String from, String to) {
         var product = newProduct(5);
         var order = place(product, 2);
-        WAYS.get(from).forEach(status -> manager().put(order, Map.of("status", status)).ok());
+        WAYS.get(from)
+                .forEach(
+                        status -> manager().put(order, Map.of("status", status)).ok());
         var before = manager().get(order).ok();
         var stock = stockOf(product);
         var answer = manager().put(order, Map.of("status", to, "comment", "шаг"));
@@ -66,9 +68,11 @@ class OrdersTest extends StoreTest {
             var last = history.get(history.size() - 1);
             assertThat(last.propertyNames()).containsExactly("status", "at", "by", "comment", "trace_id");
             assertThat(last.get("status").asString()).isEqualTo(to);
-            assertThat(last.get("by").asString()).isEqualTo(manager().get("/api/auth/me").string("id"));
+            assertThat(last.get("by").asString())
+                    .isEqualTo(manager().get("/api/auth/me").string("id"));
             assertThat(last.get("comment").asString()).isEqualTo("шаг");
-            assertThat(last.get("trace_id").asString()).isEqualTo(answer.header("X-Trace-Id").orElseThrow());
+            assertThat(last.get("trace_id").asString())
+                    .isEqualTo(answer.header("X-Trace-Id").orElseThrow());
             assertThat(last.get("at")).isEqualTo(answer.body().get("updated_at"));
         }
         assertThat(stockOf(product)).isEqualTo(stock + (Boolean.TRUE.equals(backOnSale) ? 2 : 0));
@@ -79,7 +83,9 @@ class OrdersTest extends StoreTest {
     void aCustomerCancelsUntilItIsShipped(String from) {
         var product = newProduct(5);
         var order = place(product, 2);
-        WAYS.get(from).forEach(status -> manager().put(order, Map.of("status", status)).ok());
+        WAYS.get(from)
+                .forEach(
+                        status -> manager().put(order, Map.of("status", status)).ok());
         var answer = customer().delete(order);
         if (from.equals("cancelled") || MOVES.containsKey(from + " cancelled")) {
             assertThat(answer.ok().string("status")).isEqualTo("cancelled");
@@ -98,12 +104,23 @@ class OrdersTest extends StoreTest {
                 .created()
                 .body();
         assertThat(order.propertyNames())
-                .containsExactly("id", "number", "status", "customer", "items", "total", "comment", "shipping_address",
-                        "history", "created_at", "updated_at");
+                .containsExactly(
+                        "id",
+                        "number",
+                        "status",
+                        "customer",
+                        "items",
+                        "total",
+                        "comment",
+                        "shipping_address",
+                        "history",
+                        "created_at",
+                        "updated_at");
         assertThat(order.get("customer").propertyNames()).containsExactly("id", "name", "email");
         assertThat(order.get("items").get(0).propertyNames())
                 .containsExactly("product_id", "sku", "name", "quantity", "unit_price", "line_total");
-        assertThat(order.get("items").get(0).get("line_total").get("amount").asString()).isEqualTo("0.30");
+        assertThat(order.get("items").get(0).get("line_total").get("amount").asString())
+                .isEqualTo("0.30");
         assertThat(order.get("total").toString()).isEqualTo("{\"amount\":\"0.30\",\"currency\":\"RUB\"}");
         assertThat(order.get("number").asString()).matches("\\d{6,}");
         assertThat(order.get("comment").isNull()).isTrue();
@@ -124,7 +141,8 @@ class OrdersTest extends StoreTest {
         assertThat(order.get(0).get("product_id").asString()).isEqualTo(second);
         assertThat(order.get(0).get("quantity").asInt()).isEqualTo(4);
         assertThat(order.get(1).get("quantity").asInt()).isEqualTo(2);
-        customer().post("/api/orders", Map.of("items", List.of(line(first, 5), line(first, 4))))
+        customer()
+                .post("/api/orders", Map.of("items", List.of(line(first, 5), line(first, 4))))
                 .problem(409, "insufficient_stock");
         assertThat(stockOf(first)).isEqualTo(8);
     }
@@ -138,7 +156,9 @@ class OrdersTest extends StoreTest {
                 .post("/api/orders", Map.of("items", List.of(line(there, 1), line(little, 3), line(none, 1))))
                 .problem(409, "insufficient_stock");
         var fields = new ArrayList<String>();
-        refused.body().get("errors").forEach(error -> fields.add(error.get("field").asString()));
+        refused.body()
+                .get("errors")
+                .forEach(error -> fields.add(error.get("field").asString()));
         assertThat(fields).containsExactlyInAnyOrder("items[1].quantity", "items[2].quantity");
         assertThat(stockOf(there)).isEqualTo(10);
         assertThat(stockOf(little)).isEqualTo(2);
@@ -152,7 +172,9 @@ class OrdersTest extends StoreTest {
                 .post("/api/orders", Map.of("items", List.of(line(there, 1), line("no-id", 1), line(unknown, 1))))
                 .problem(409, "product_unavailable");
         var fields = new ArrayList<String>();
-        refused.body().get("errors").forEach(error -> fields.add(error.get("field").asString()));
+        refused.body()
+                .get("errors")
+                .forEach(error -> fields.add(error.get("field").asString()));
         assertThat(fields).containsExactlyInAnyOrder("items[1].product_id", "items[2].product_id");
         assertThat(stockOf(there)).isEqualTo(10);
     }
@@ -161,10 +183,13 @@ class OrdersTest extends StoreTest {
     void anOrderIsOfOneCurrency() {
         var roubles = newProduct(5);
         var yen = newProduct(Map.of("price", Map.of("amount", "500", "currency", "JPY")));
-        customer().post("/api/orders", Map.of("items", List.of(line(roubles, 1), line(yen, 1))))
+        customer()
+                .post("/api/orders", Map.of("items", List.of(line(roubles, 1), line(yen, 1))))
                 .problem(409, "mixed_currencies");
         assertThat(stockOf(roubles)).isEqualTo(5);
-        var order = customer().post("/api/orders", Map.of("items", List.of(line(yen, 3)))).created();
+        var order = customer()
+                .post("/api/orders", Map.of("items", List.of(line(yen, 3))))
+                .created();
         assertThat(order.body().get("total").toString()).isEqualTo("{\"amount\":\"1500\",\"currency\":\"JPY\"}");
     }
 
@@ -173,14 +198,20 @@ class OrdersTest extends StoreTest {
         var id = newProduct(5);
         var order = place(id, 1);
         var before = customer().get(order).text();
-        manager().put("/api/products/" + id, productInput(Map.of("price", Map.of("amount", "1", "currency", "EUR")))).ok();
+        manager()
+                .put("/api/products/" + id, productInput(Map.of("price", Map.of("amount", "1", "currency", "EUR"))))
+                .ok();
         assertThat(customer().get(order).text()).isEqualTo(before);
     }
 
     @Test
     void aStatusIsOneOfTheTables() {
         var order = place(newProduct(1), 1);
-        for (var body : List.of("{}", "{\"status\": null}", "{\"status\": \"paid\"}", "{\"status\": \"CONFIRMED\"}",
+        for (var body : List.of(
+                "{}",
+                "{\"status\": null}",
+                "{\"status\": \"paid\"}",
+                "{\"status\": \"CONFIRMED\"}",
                 "{\"status\": \"confirmed\", \"total\": 1}")) {
             manager().put(order, body).problem(400, "invalid_request");
         }

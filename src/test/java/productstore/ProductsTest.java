@@ -23,8 +23,17 @@ class ProductsTest extends StoreTest {
         assertThat(made.header("Location")).hasValue("/api/products/" + made.string("id"));
         assertThat(anyone().get(made.header("Location").orElseThrow()).text()).isEqualTo(made.text());
         assertThat(made.body().propertyNames())
-                .containsExactly("id", "sku", "name", "description", "category", "price", "stock", "image_url",
-                        "created_at", "updated_at");
+                .containsExactly(
+                        "id",
+                        "sku",
+                        "name",
+                        "description",
+                        "category",
+                        "price",
+                        "stock",
+                        "image_url",
+                        "created_at",
+                        "updated_at");
         assertThat(made.body().get("category").propertyNames()).containsExactly("id", "name", "slug");
         assertThat(made.body().get("price").toString()).isEqualTo("{\"amount\":\"199.90\",\"currency\":\"RUB\"}");
         assertThat(made.body().get("description").isNull()).isTrue();
@@ -34,11 +43,24 @@ class ProductsTest extends StoreTest {
 
     @Test
     void aCurrencyHasTheDecimalsItHas() {
-        var amounts = Map.of("RUB 5", "5.00", "RUB 5.5", "5.50", "JPY 100", "100", "KWD 1.234", "1.234",
-                "RUB 999999999999.99", "999999999999.99", "EUR 0", "0.00");
+        var amounts = Map.of(
+                "RUB 5",
+                "5.00",
+                "RUB 5.5",
+                "5.50",
+                "JPY 100",
+                "100",
+                "KWD 1.234",
+                "1.234",
+                "RUB 999999999999.99",
+                "999999999999.99",
+                "EUR 0",
+                "0.00");
         amounts.forEach((written, read) -> {
             var price = money(written.substring(4), written.substring(0, 3));
-            var made = manager().post("/api/products", productInput(Map.of("price", price))).created();
+            var made = manager()
+                    .post("/api/products", productInput(Map.of("price", price)))
+                    .created();
             assertThat(made.body().get("price").get("amount").asString()).isEqualTo(read);
         });
     }
@@ -49,16 +71,23 @@ class ProductsTest extends StoreTest {
         var category = newCategory(name);
         var slug = anyone().get("/api/categories/" + category).string("slug");
         for (var reference : List.of(name, name.toUpperCase(java.util.Locale.ROOT), slug, category)) {
-            var made = manager().post("/api/products", productInput(Map.of("category", reference))).created();
-            assertThat(made.body().get("category").get("id").asString()).as(reference).isEqualTo(category);
+            var made = manager()
+                    .post("/api/products", productInput(Map.of("category", reference)))
+                    .created();
+            assertThat(made.body().get("category").get("id").asString())
+                    .as(reference)
+                    .isEqualTo(category);
         }
     }
 
     @Test
     void putWritesTheWholeProduct() {
-        var product = "/api/products/" + newProduct(Map.of("description", "Есть", "image_url", "https://x/y.png", "stock", 3));
+        var product = "/api/products/"
+                + newProduct(Map.of("description", "Есть", "image_url", "https://x/y.png", "stock", 3));
         var other = newCategory("Другая " + UUID.randomUUID());
-        var put = manager().put(product, productInput(Map.of("category", other, "stock", 8))).ok();
+        var put = manager()
+                .put(product, productInput(Map.of("category", other, "stock", 8)))
+                .ok();
         assertThat(put.body().get("description").isNull()).isTrue();
         assertThat(put.body().get("image_url").isNull()).isTrue();
         assertThat(put.body().get("stock").asInt()).isEqualTo(8);
@@ -70,16 +99,29 @@ class ProductsTest extends StoreTest {
     void patchChangesWhatItNamesAndRemovesWhatItNulls() {
         var product = "/api/products/" + newProduct(Map.of("description", "Есть", "stock", 3));
         var before = anyone().get(product).body();
-        var priced = manager().patch(product, "{\"price\": {\"amount\": \"5\"}}").ok().body();
+        var priced = manager()
+                .patch(product, "{\"price\": {\"amount\": \"5\"}}")
+                .ok()
+                .body();
         assertThat(priced.get("price").toString()).isEqualTo("{\"amount\":\"5.00\",\"currency\":\"RUB\"}");
         assertThat(priced.get("description").asString()).isEqualTo("Есть");
         assertThat(priced.get("sku")).isEqualTo(before.get("sku"));
         assertThat(priced.get("category")).isEqualTo(before.get("category"));
         assertThat(priced.get("created_at")).isEqualTo(before.get("created_at"));
         assertThat(priced.get("updated_at")).isNotEqualTo(before.get("updated_at"));
-        assertThat(manager().patch(product, "{\"description\": null}").ok().body().get("description").isNull()).isTrue();
-        assertThat(manager().patch(product, "{\"price\": {\"amount\": \"7\", \"currency\": \"JPY\"}}").ok().body()
-                        .get("price").toString())
+        assertThat(manager()
+                        .patch(product, "{\"description\": null}")
+                        .ok()
+                        .body()
+                        .get("description")
+                        .isNull())
+                .isTrue();
+        assertThat(manager()
+                        .patch(product, "{\"price\": {\"amount\": \"7\", \"currency\": \"JPY\"}}")
+                        .ok()
+                        .body()
+                        .get("price")
+                        .toString())
                 .isEqualTo("{\"amount\":\"7\",\"currency\":\"JPY\"}");
         assertThat(stockOf(product.substring("/api/products/".length()))).isEqualTo(3);
     }
@@ -98,13 +140,20 @@ class ProductsTest extends StoreTest {
         manager().delete(product).problem(404, "not_found");
         manager().patch(product, Map.of("name", "x")).problem(404, "not_found");
         manager().post(product + "/stock", Map.of("delta", 1, "reason", "x")).problem(404, "not_found");
-        assertThat(anyone().get("/api/products?category=" + category).body().get("items")).isEmpty();
+        assertThat(anyone().get("/api/products?category=" + category).body().get("items"))
+                .isEmpty();
         var refused = customer().post("/api/orders", order(id, 1)).problem(409, "product_unavailable");
         assertThat(refused.body().get("errors").get(0).get("field").asString()).isEqualTo("items[0].product_id");
-        assertThat(customer().get(order.header("Location").orElseThrow()).text()).isEqualTo(order.text());
+        assertThat(customer().get(order.header("Location").orElseThrow()).text())
+                .isEqualTo(order.text());
         customer().delete(order.header("Location").orElseThrow()).ok();
         assertNothingDrifted();
-        assertThat(manager().post("/api/products", productInput(Map.of("sku", read.get("sku").asString()))).created().string("id"))
+        assertThat(manager()
+                        .post(
+                                "/api/products",
+                                productInput(Map.of("sku", read.get("sku").asString())))
+                        .created()
+                        .string("id"))
                 .isNotEqualTo(id);
     }
 
@@ -123,9 +172,19 @@ class ProductsTest extends StoreTest {
     void stockMovesByDeltasAndNeverBelowZero() {
         var id = newProduct(3);
         var stock = "/api/products/" + id + "/stock";
-        assertThat(manager().post(stock, Map.of("delta", 5, "reason", "delivery")).ok().body().get("stock").asInt())
+        assertThat(manager()
+                        .post(stock, Map.of("delta", 5, "reason", "delivery"))
+                        .ok()
+                        .body()
+                        .get("stock")
+                        .asInt())
                 .isEqualTo(8);
-        assertThat(manager().post(stock, Map.of("delta", -8, "reason", "broken")).ok().body().get("stock").asInt())
+        assertThat(manager()
+                        .post(stock, Map.of("delta", -8, "reason", "broken"))
+                        .ok()
+                        .body()
+                        .get("stock")
+                        .asInt())
                 .isZero();
         manager().post(stock, Map.of("delta", -1, "reason", "broken")).problem(409, "insufficient_stock");
         for (var wrong : List.of(
@@ -158,14 +217,21 @@ class ProductsTest extends StoreTest {
                         .param("id", change.getKey())
                         .query()
                         .singleValue();
-                Thread.ofVirtual().start(() -> answer.complete(customer().post("/api/orders", order(change.getKey(), 1))));
+                Thread.ofVirtual()
+                        .start(() -> answer.complete(customer().post("/api/orders", order(change.getKey(), 1))));
                 awaitALockedOutConnection();
                 db.sql(change.getValue()).param("id", change.getKey()).update();
             });
             if (change.getKey().equals(archived)) {
                 answer.get().problem(409, "product_unavailable");
             } else {
-                assertThat(answer.get().created().body().get("total").get("amount").asString()).isEqualTo("777.00");
+                assertThat(answer.get()
+                                .created()
+                                .body()
+                                .get("total")
+                                .get("amount")
+                                .asString())
+                        .isEqualTo("777.00");
             }
         }
     }

@@ -71,11 +71,13 @@ class RolesTest extends StoreTest {
     @Test
     void everyCallOfTheStoreIsInTheTableAndTheOtherWayRound() {
         var mapped = new TreeSet<String>();
-        mappings.getHandlerMethods().keySet().forEach(mapping -> mapping.getPatternValues().stream()
-                .filter(path -> !path.contains("error"))
-                .forEach(path -> mapping.getMethodsCondition()
-                        .getMethods()
-                        .forEach(method -> mapped.add(method + " " + path.replaceAll("\\{[^}]*}", "{}")))));
+        mappings.getHandlerMethods()
+                .keySet()
+                .forEach(mapping -> mapping.getPatternValues().stream()
+                        .filter(path -> !path.contains("error"))
+                        .forEach(path -> mapping.getMethodsCondition()
+                                .getMethods()
+                                .forEach(method -> mapped.add(method + " " + path.replaceAll("\\{[^}]*}", "{}")))));
         assertThat(mapped)
                 .isEqualTo(table().stream()
                         .map(call -> call.method() + " " + call.path())
@@ -93,12 +95,16 @@ class RolesTest extends StoreTest {
                 var expected = allowed ? answer.status() : caller == 0 ? 401 : 403;
                 // Empty bodies and ids of nothing: who is let in hears of that, or sees a list.
                 var plausible = answer.status() == expected
-                        && (!allowed || List.of(200, 400, 404).contains(answer.status()) || call.path().startsWith("/api/auth/"));
+                        && (!allowed
+                                || List.of(200, 400, 404).contains(answer.status())
+                                || call.path().startsWith("/api/auth/"));
                 if (!plausible) {
                     wrong.add(CALLERS.get(caller) + " " + call.method() + " " + call.path() + " -> " + answer.status());
                 }
                 if (answer.status() == 401) {
-                    assertThat(answer.problem(401, answer.code()).header("WWW-Authenticate").orElseThrow())
+                    assertThat(answer.problem(401, answer.code())
+                                    .header("WWW-Authenticate")
+                                    .orElseThrow())
                             .startsWith("Bearer");
                 }
                 if (answer.status() == 403) {
@@ -113,7 +119,8 @@ class RolesTest extends StoreTest {
     void aTokenThatIsNotValidIsRefusedWhereverATokenCounts() {
         var dismissed = newCustomer();
         var id = dismissed.get("/api/auth/me").string("id");
-        admin().put("/api/users/" + id, Map.of("role", "customer", "active", false)).ok();
+        admin().put("/api/users/" + id, Map.of("role", "customer", "active", false))
+                .ok();
         var clients = new LinkedHashMap<String, Client>();
         clients.put("inactive", dismissed);
         clients.put("forged", anyone().as("eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0."));
@@ -121,7 +128,9 @@ class RolesTest extends StoreTest {
         clients.put("another scheme", anyone().with("Authorization", "Basic cm9vdDpyb290"));
         clients.forEach((who, client) -> table().stream()
                 .filter(call -> call.least() > 0)
-                .forEach(call -> assertThat(send(client, call).status()).as(who + " " + call).isEqualTo(401)));
+                .forEach(call -> assertThat(send(client, call).status())
+                        .as(who + " " + call)
+                        .isEqualTo(401)));
     }
 
     @Test
@@ -138,7 +147,8 @@ class RolesTest extends StoreTest {
         stranger.put(order, Map.of("status", "cancelled")).problem(403, "forbidden");
         assertThat(stranger.get("/api/orders").body().get("total").asInt()).isZero();
         var owner = customer().get("/api/auth/me").string("id");
-        assertThat(stranger.get("/api/orders?customer_id=" + owner).body().get("items")).isEmpty();
+        assertThat(stranger.get("/api/orders?customer_id=" + owner).body().get("items"))
+                .isEmpty();
         assertThat(customer().get(order).ok().string("status")).isEqualTo("pending");
         manager().get(order).ok();
         manager().delete(order).ok();

@@ -32,8 +32,9 @@ class SearchTest extends StoreTest {
     @BeforeAll
     void fill() throws IOException {
         var categories = new HashMap<String, String>();
-        try (var csv = CsvReader.builder().ofNamedCsvRecord(new InputStreamReader(
-                new ClassPathResource("demo/products.csv").getInputStream(), StandardCharsets.UTF_8))) {
+        try (var csv = CsvReader.builder()
+                .ofNamedCsvRecord(new InputStreamReader(
+                        new ClassPathResource("demo/products.csv").getInputStream(), StandardCharsets.UTF_8))) {
             for (var row : csv) {
                 var category = "";
                 var parent = new String[0];
@@ -55,9 +56,21 @@ class SearchTest extends StoreTest {
 
     @ParameterizedTest
     @CsvSource({
-        "яблоко,Яблоки", "яблоками,Яблоки", "ЯБЛОК,Яблоки", "груша,Груши", "апельсинов,Апельсины",
-        "шоколадом,Шоколад", "apple,Яблоки", "apples,Яблоки", "pears,Груши", "сгущенка,Сгущёнка", "сгущёнкой,Сгущёнка",
-        "свекла,Свёкла", "тушенка,Тушёнка", "FRU-APL-001,Яблоки Гала", "fru-apl-001,Яблоки Гала"
+        "яблоко,Яблоки",
+        "яблоками,Яблоки",
+        "ЯБЛОК,Яблоки",
+        "груша,Груши",
+        "апельсинов,Апельсины",
+        "шоколадом,Шоколад",
+        "apple,Яблоки",
+        "apples,Яблоки",
+        "pears,Груши",
+        "сгущенка,Сгущёнка",
+        "сгущёнкой,Сгущёнка",
+        "свекла,Свёкла",
+        "тушенка,Тушёнка",
+        "FRU-APL-001,Яблоки Гала",
+        "fru-apl-001,Яблоки Гала"
     })
     void aWordIsFoundInAnyOfItsFormsInBothLanguages(String typed, String name) {
         assertThat(names(typed)).as(typed).anyMatch(found -> found.startsWith(name));
@@ -66,8 +79,19 @@ class SearchTest extends StoreTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "мармелад", "апельсины", "шоколад", "клубника", "мандарины", "пельмени", "простокваша", "шампиньоны",
-                "чернослив", "скумбрия", "сметана", "кальмар", "лимонад"
+                "мармелад",
+                "апельсины",
+                "шоколад",
+                "клубника",
+                "мандарины",
+                "пельмени",
+                "простокваша",
+                "шампиньоны",
+                "чернослив",
+                "скумбрия",
+                "сметана",
+                "кальмар",
+                "лимонад"
             })
     void aWordOfSevenLettersIsFoundWithOneOfThemWrongMissingOrDoubled(String word) {
         var exact = names(word);
@@ -84,8 +108,15 @@ class SearchTest extends StoreTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"мармилад,Мармелад", "шокалад,Шоколад", "клубнека,Клубника", "мармилада,Мармелад", "апилсины,Апельсины",
-            "шоколат молочный,Шоколад", "сгущонка,Сгущёнка"})
+    @CsvSource({
+        "мармилад,Мармелад",
+        "шокалад,Шоколад",
+        "клубнека,Клубника",
+        "мармилада,Мармелад",
+        "апилсины,Апельсины",
+        "шоколат молочный,Шоколад",
+        "сгущонка,Сгущёнка"
+    })
     void whatPeopleReallyMistypeIsFound(String typed, String name) {
         if (typed.equals("апилсины")) {
             // Two mistakes are not small any more.
@@ -119,7 +150,8 @@ class SearchTest extends StoreTest {
     @Test
     void aNameCountsMoreThanADescription() {
         var category = newCategory("Вес");
-        var described = newProduct(Map.of("name", "Лодка", "description", "Деревянный парусник парусник", "category", category));
+        var described = newProduct(
+                Map.of("name", "Лодка", "description", "Деревянный парусник парусник", "category", category));
         var named = newProduct(Map.of("name", "Парусник", "description", "Деревянная лодка", "category", category));
         var later = newProduct(Map.of("name", "Ялик", "description", "Малый парусник", "category", category));
         assertThat(ids("парусник")).first().isEqualTo(named);
@@ -128,15 +160,26 @@ class SearchTest extends StoreTest {
 
     @Test
     void aSearchIsFilteredSortedAndWalkedAsOtherLists() {
-        var all = anyone().get("/api/products?limit=100&q=" + encoded("яблоки")).ok().body();
+        var all = anyone().get("/api/products?limit=100&q=" + encoded("яблоки"))
+                .ok()
+                .body();
         var prices = new ArrayList<Double>();
-        anyone().get("/api/products?sort=price_desc&limit=100&q=" + encoded("яблоки")).ok().body().get("items")
-                .forEach(item -> prices.add(Double.parseDouble(item.get("price").get("amount").asString())));
+        anyone().get("/api/products?sort=price_desc&limit=100&q=" + encoded("яблоки"))
+                .ok()
+                .body()
+                .get("items")
+                .forEach(item -> prices.add(
+                        Double.parseDouble(item.get("price").get("amount").asString())));
         assertThat(prices).hasSize(all.get("total").asInt()).isSortedAccordingTo(java.util.Comparator.reverseOrder());
-        var cheap = anyone().get("/api/products?max_price=150&in_stock=true&category=" + encoded("Фрукты") + "&q=" + encoded("яблоки")).ok();
+        var cheap = anyone().get("/api/products?max_price=150&in_stock=true&category=" + encoded("Фрукты") + "&q="
+                        + encoded("яблоки"))
+                .ok();
         assertThat(cheap.body().get("total").asInt()).isPositive().isLessThan(prices.size());
-        cheap.body().get("items").forEach(item ->
-                assertThat(Double.parseDouble(item.get("price").get("amount").asString())).isLessThanOrEqualTo(150));
+        cheap.body()
+                .get("items")
+                .forEach(item -> assertThat(Double.parseDouble(
+                                item.get("price").get("amount").asString()))
+                        .isLessThanOrEqualTo(150));
 
         var walked = new ArrayList<String>();
         var path = "/api/products?limit=3&with_total=false&q=" + encoded("яблоки");
@@ -144,7 +187,9 @@ class SearchTest extends StoreTest {
         do {
             var page = anyone().get(path + next).ok().body();
             page.get("items").forEach(item -> walked.add(item.get("id").asString()));
-            next = page.get("next_cursor").isNull() ? "" : "&cursor=" + page.get("next_cursor").asString();
+            next = page.get("next_cursor").isNull()
+                    ? ""
+                    : "&cursor=" + page.get("next_cursor").asString();
         } while (!next.isEmpty());
         assertThat(walked).isEqualTo(ids("яблоки"));
     }
@@ -172,7 +217,10 @@ class SearchTest extends StoreTest {
 
     private List<String> found(String typed, String member) {
         var found = new ArrayList<String>();
-        anyone().get("/api/products?limit=100&q=" + encoded(typed)).ok().body().get("items")
+        anyone().get("/api/products?limit=100&q=" + encoded(typed))
+                .ok()
+                .body()
+                .get("items")
                 .forEach(item -> found.add(item.get(member).asString()));
         return found;
     }

@@ -91,8 +91,7 @@ public class Inventory {
      * @param available what {@link #lock(Collection)} found
      * @return every shortage; empty if all was taken
      */
-    public List<Shortage> take(
-            UUID orderId, NavigableMap<UUID, Long> wanted, Map<UUID, Long> available, UUID by) {
+    public List<Shortage> take(UUID orderId, NavigableMap<UUID, Long> wanted, Map<UUID, Long> available, UUID by) {
         var shortages = new ArrayList<Shortage>();
         wanted.forEach((product, quantity) -> {
             var there = available.getOrDefault(product, 0L);
