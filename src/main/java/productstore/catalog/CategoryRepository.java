@@ -75,7 +75,7 @@ class CategoryRepository {
         var slug = Slugs.of(name);
         var candidate = slug;
         for (int n = 2; slugExists(candidate); n++) {
-            candidate = slug + "-" + n;
+            candidate = Slugs.numbered(slug, n);
         }
         return candidate;
     }
