@@ -105,7 +105,9 @@ class SearchTest extends StoreTest {
                 missed.add(typo);
             }
         }
-        assertThat(missed).as(() -> missed.isEmpty() ? "" : exact + " " + names(missed.getFirst())).isEmpty();
+        assertThat(missed)
+                .as(() -> missed.isEmpty() ? "" : exact + " " + names(missed.getFirst()))
+                .isEmpty();
     }
 
     @ParameterizedTest
