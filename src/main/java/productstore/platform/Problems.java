@@ -115,6 +115,10 @@ public final class Problems {
                                             + ".")
                             .with(HttpHeaders.ACCEPT, MediaType.toString(unsupported.getSupportedMediaTypes()));
                 }
+                // The firewall looks at a header only when somebody asks for it.
+                case RequestRejectedException _ -> {
+                    return Problem.of(ProblemCode.BAD_REQUEST, "A header can't be read.");
+                }
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
