@@ -1,9 +1,11 @@
 package productstore;
 
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.springframework.boot.logging.LoggingSystem;
 import org.springframework.core.env.PropertySource;
 import productstore.embedded.EmbeddedPostgres;
 
@@ -31,6 +33,8 @@ final class ChosenDatabase implements AutoCloseable {
     }
 
     private static ChosenDatabase prepare(Settings settings, Supplier<EmbeddedPostgres> start) {
+        // Until Spring has read the levels nothing may be logged, and two threads must not set logging up at once.
+        LoggingSystem.get(ChosenDatabase.class.getClassLoader()).beforeInitialize();
         DatabaseAddress own = settings.database();
         if (own != null) {
             return new ChosenDatabase(
@@ -66,6 +70,18 @@ final class ChosenDatabase implements AutoCloseable {
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
+    }
+
+    /** Why there is no database, if that is known already. */
+    Optional<RuntimeException> failure() {
+        if (!address.isCompletedExceptionally()) {
+            return Optional.empty();
+        }
+        Throwable cause = address.handle((ready, failure) -> failure).join();
+        while (cause instanceof CompletionException && cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        return Optional.of(cause instanceof RuntimeException known ? known : new IllegalStateException(cause));
     }
 
     /** The address as Spring's {@code spring.datasource.*}; reading one of them waits as {@link #address()} does. */

@@ -6,11 +6,13 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.boot.context.event.ApplicationStartedEvent;
 import org.springframework.boot.context.properties.ConfigurationPropertiesScan;
 import org.springframework.context.ApplicationContext;
-import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.ApplicationListener;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.EnableScheduling;
@@ -48,14 +50,30 @@ public class Store {
         ChosenDatabase database = ChosenDatabase.toRun(settings);
         // Runs after the context is closed: requests in flight still have their database.
         SpringApplication.getShutdownHandlers().add(database::close);
-        ConfigurableApplicationContext context = application(settings, database).run();
+        CompletableFuture<FirstAdministrator> administrator = new CompletableFuture<>();
+        SpringApplication application = application(settings, database);
+        // Before the store calls itself ready, so that whoever waits for that finds products and can sign in.
+        application.addListeners((ApplicationListener<ApplicationStartedEvent>)
+                started -> administrator.complete(furnish(settings, started.getApplicationContext())));
+        ApplicationContext context = start(application, database);
+        Welcome.print(System.out, settings, administrator.join(), somethingToOrder(context));
+        return administrator.join();
+    }
+
+    private static FirstAdministrator furnish(Settings settings, ApplicationContext context) {
         if (settings.demo()) {
             context.getBean(ProductFiles.class).loadDemoIfEmpty();
         }
-        Users users = context.getBean(Users.class);
-        FirstAdministrator administrator = FirstAdministrator.ensure(settings, users::ensureAdministrator);
-        Welcome.print(System.out, settings, administrator, somethingToOrder(context));
-        return administrator;
+        return FirstAdministrator.ensure(settings, context.getBean(Users.class)::ensureAdministrator);
+    }
+
+    private static ApplicationContext start(SpringApplication application, ChosenDatabase database) {
+        try {
+            return application.run();
+        } catch (RuntimeException consequence) {
+            // Spring drops what goes wrong while a property is read, and fails later for want of it.
+            throw database.failure().orElse(consequence);
+        }
     }
 
     private static SpringApplication application(Settings settings, ChosenDatabase database) {

@@ -13,7 +13,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -65,7 +64,7 @@ class EmbeddedPostgresTest {
             execute(connection, "INSERT INTO kept VALUES ('ягода')");
         }
         assertThat(ProcessHandle.of(first)).isEmpty();
-        assertThat(processesOf(dataDir)).isEmpty();
+        assertThat(ClusterProcesses.below(dataDir)).isEmpty();
         try (EmbeddedPostgres postgres = start();
                 Connection connection = connect(postgres)) {
             assertThat(value(connection, "SELECT word FROM kept")).isEqualTo("ягода");
@@ -120,7 +119,7 @@ class EmbeddedPostgresTest {
                 }
             }
         }
-        assertThat(processesOf(dataDir)).isEmpty();
+        assertThat(ClusterProcesses.below(dataDir)).isEmpty();
     }
 
     @Test
@@ -141,7 +140,7 @@ class EmbeddedPostgresTest {
             connect(postgres).close();
             statement.join();
         }
-        assertThat(processesOf(dataDir)).isEmpty();
+        assertThat(ClusterProcesses.below(dataDir)).isEmpty();
     }
 
     @Test
@@ -188,15 +187,6 @@ class EmbeddedPostgresTest {
             assertThat(Instant.now()).as("PostgreSQL is back within 20 s").isBefore(limit);
             Thread.sleep(20);
         }
-    }
-
-    /** Every process whose command line has to do with the folder; backends bear its mark instead of its path. */
-    static List<String> processesOf(Path dataDir) {
-        String mark = Cluster.mark(dataDir.resolve("postgres/18"));
-        return ProcessHandle.allProcesses()
-                .map(process -> CommandLines.of(process.pid()))
-                .filter(line -> line.contains(mark))
-                .toList();
     }
 
     private static Connection connect(EmbeddedPostgres postgres) throws SQLException {
