@@ -134,8 +134,11 @@ class OversellTest extends StoreTest {
 
         void handle(Random random) {
             var order = orders.poll();
-            if (order == null) {
+            for (int tries = 0; order == null && tries < 200; tries++) {
                 pause(10);
+                order = orders.poll();
+            }
+            if (order == null) {
                 return;
             }
             for (var status : List.of("confirmed", "shipped", "delivered", "returned")) {
@@ -272,9 +275,10 @@ class OversellTest extends StoreTest {
         assertThat(samples).as("samples taken").hasPositiveValue();
         // The race was one: there was too much to buy for some, and too little for others.
         assertThat(shop.ordersByKey).hasSizeGreaterThan(10);
-        for (var happened : List.of(shop.refused, shop.cancelled, shop.returned, shop.counted)) {
-            assertThat(happened).hasPositiveValue();
-        }
+        assertThat(shop.refused).as("refused").hasPositiveValue();
+        assertThat(shop.cancelled).as("cancelled").hasPositiveValue();
+        assertThat(shop.returned).as("returned").hasPositiveValue();
+        assertThat(shop.counted).as("counted").hasPositiveValue();
         shop.settle();
     }
 
@@ -327,10 +331,10 @@ class OversellTest extends StoreTest {
         var over = new AtomicBoolean();
         var placed = new AtomicInteger();
         // There is something to buy at 200 only.
-        Race.of(THREADS, LIMIT, n -> {
+        Race.of(THREADS / 4, LIMIT, n -> {
             if (n == 0) {
                 try {
-                    for (int step = 0; step < 40; step++) {
+                    for (int step = 0; step < 24; step++) {
                         var change = step % 2 == 0
                                 ? Map.of("price", price("200.00"), "stock", 4)
                                 : Map.of("price", price("100.00"), "stock", 0);
