@@ -69,7 +69,8 @@ class ProductRepository {
     }
 
     void archive(UUID id) {
-        db.sql("UPDATE product SET archived_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id")
+        db.sql(
+                        "UPDATE product SET archived_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id")
                 .param("id", id)
                 .update();
     }
