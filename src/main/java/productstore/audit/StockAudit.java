@@ -28,7 +28,7 @@ class StockAudit {
     // may.
     @Transactional(readOnly = true, isolation = Isolation.REPEATABLE_READ)
     List<Drift> drifts() {
-        db.sql("SET LOCAL statement_timeout = '120s'").update();
+        db.sql("SET LOCAL statement_timeout = '60s'").update();
         db.sql("SET LOCAL work_mem = '64MB'").update();
         return db.sql("""
                         WITH ledger AS (

@@ -7,6 +7,7 @@ import org.springframework.dao.DataIntegrityViolationException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Transactional;
+import productstore.inventory.Inventory;
 import productstore.platform.EntityTags;
 import productstore.platform.Ids;
 import productstore.platform.Problem;
@@ -17,10 +18,12 @@ import productstore.platform.Validation;
 @Service
 class Categories {
     private final CategoryRepository categories;
+    private final Inventory inventory;
     private final EntityTags tags;
 
-    Categories(CategoryRepository categories, EntityTags tags) {
+    Categories(CategoryRepository categories, Inventory inventory, EntityTags tags) {
         this.categories = categories;
+        this.inventory = inventory;
         this.tags = tags;
     }
 
@@ -61,6 +64,8 @@ class Categories {
         if (!categories.isEmpty(id)) {
             throw notEmpty();
         }
+        // Their orders can still be cancelled, which writes them too.
+        inventory.lock(categories.archivedProducts(id));
         try {
             categories.delete(id);
         } catch (DataIntegrityViolationException e) {

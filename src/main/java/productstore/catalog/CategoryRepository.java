@@ -108,6 +108,13 @@ class CategoryRepository {
                 .update();
     }
 
+    List<UUID> archivedProducts(UUID id) {
+        return db.sql("SELECT id FROM product WHERE category_id = :id AND archived_at IS NOT NULL")
+                .param("id", id)
+                .query((row, n) -> row.getObject("id", UUID.class))
+                .list();
+    }
+
     boolean isEmpty(UUID id) {
         return db.sql("""
                         SELECT NOT EXISTS (SELECT FROM category WHERE parent_id = :id)

@@ -61,7 +61,7 @@ class ProductRepository {
     void update(UUID id, Product.Draft product, UUID categoryId) {
         write("""
                 UPDATE product SET sku = :sku, name = :name, description = :description, category_id = :category_id,
-                    price = :price, currency = :currency, image_url = :image_url, updated_at = now()
+                    price = :price, currency = :currency, image_url = :image_url, updated_at = statement_timestamp()
                 WHERE id = :id
                   AND (sku, name, description, category_id, price, currency, image_url)
                       IS DISTINCT FROM (:sku, :name, :description, :category_id, :price, :currency, :image_url)
@@ -69,7 +69,8 @@ class ProductRepository {
     }
 
     void archive(UUID id) {
-        db.sql("UPDATE product SET archived_at = now(), updated_at = now() WHERE id = :id")
+        db.sql(
+                        "UPDATE product SET archived_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id")
                 .param("id", id)
                 .update();
     }

@@ -53,6 +53,7 @@ class SigningKeys implements InitializingBean {
     private final JdbcClient db;
     private final TransactionTemplate transaction;
     private volatile @Nullable Ring ring;
+    private @Nullable RuntimeException lastSearchFailure;
     private long lastSearchNanos = System.nanoTime() - SHORTEST_TIME_BETWEEN_SEARCHES.toNanos();
 
     SigningKeys(JdbcClient db, TransactionTemplate transaction) {
@@ -137,11 +138,22 @@ class SigningKeys implements InitializingBean {
         }
     }
 
+    /** Who waited here for another's search takes its outcome, a failure too, so that they don't search one by one. */
     private synchronized void searchAgain() {
-        long now = System.nanoTime();
-        if (now - lastSearchNanos >= SHORTEST_TIME_BETWEEN_SEARCHES.toNanos()) {
-            lastSearchNanos = now;
+        if (System.nanoTime() - lastSearchNanos < SHORTEST_TIME_BETWEEN_SEARCHES.toNanos()) {
+            if (lastSearchFailure != null) {
+                throw lastSearchFailure;
+            }
+            return;
+        }
+        lastSearchFailure = null;
+        try {
             reload();
+        } catch (DataAccessException | Problem e) {
+            lastSearchFailure = e;
+            throw e;
+        } finally {
+            lastSearchNanos = System.nanoTime();
         }
     }
 

@@ -9,6 +9,7 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
 import productstore.platform.TraceIds;
 
+/** The SQL of stock and its ledger. Times are those of the statement: a transaction's own may be from before it had the lock. */
 @Repository
 class StockRepository {
     private final JdbcClient db;
@@ -43,11 +44,11 @@ class StockRepository {
     void change(UUID productId, long delta, String reason, UUID by) {
         db.sql("""
                         WITH changed AS (
-                            UPDATE stock SET quantity = quantity + :delta, updated_at = now()
+                            UPDATE stock SET quantity = quantity + :delta, updated_at = statement_timestamp()
                             WHERE product_id = :product_id
                             RETURNING product_id)
                         INSERT INTO stock_entry (product_id, delta, reason, by_user, trace_id, at)
-                        SELECT product_id, :delta, :reason, :by_user, :trace_id, now() FROM changed
+                        SELECT product_id, :delta, :reason, :by_user, :trace_id, statement_timestamp() FROM changed
                         """)
                 .param("product_id", productId)
                 .param("delta", delta)
@@ -60,12 +61,12 @@ class StockRepository {
     void take(UUID orderId, NavigableMap<UUID, Long> wanted, UUID by) {
         db.sql("""
                         WITH taken AS (
-                            UPDATE stock SET quantity = stock.quantity - wanted.quantity, updated_at = now()
+                            UPDATE stock SET quantity = stock.quantity - wanted.quantity, updated_at = statement_timestamp()
                             FROM unnest(CAST(:products AS uuid[]), CAST(:quantities AS bigint[])) AS wanted (product_id, quantity)
                             WHERE stock.product_id = wanted.product_id
                             RETURNING wanted.product_id, wanted.quantity)
                         INSERT INTO stock_entry (product_id, delta, reason, order_id, by_user, trace_id, at)
-                        SELECT product_id, -quantity, 'order', :order_id, :by_user, :trace_id, now() FROM taken
+                        SELECT product_id, -quantity, 'order', :order_id, :by_user, :trace_id, statement_timestamp() FROM taken
                         """)
                 .param("products", texts(wanted.keySet()))
                 .param("quantities", texts(wanted.values()))
@@ -78,12 +79,12 @@ class StockRepository {
     void giveBack(UUID orderId, String reason, UUID by) {
         db.sql("""
                         WITH returned AS (
-                            UPDATE stock SET quantity = stock.quantity - taken.delta, updated_at = now()
+                            UPDATE stock SET quantity = stock.quantity - taken.delta, updated_at = statement_timestamp()
                             FROM stock_entry AS taken
                             WHERE taken.order_id = :order_id AND taken.delta < 0 AND stock.product_id = taken.product_id
                             RETURNING stock.product_id, taken.delta)
                         INSERT INTO stock_entry (product_id, delta, reason, order_id, by_user, trace_id, at)
-                        SELECT product_id, -delta, :reason, :order_id, :by_user, :trace_id, now() FROM returned
+                        SELECT product_id, -delta, :reason, :order_id, :by_user, :trace_id, statement_timestamp() FROM returned
                         """)
                 .param("order_id", orderId)
                 .param("reason", reason)

@@ -121,11 +121,11 @@ class OrderRepository {
                 .map(head -> whole(List.of(head)).getFirst());
     }
 
-    /** Writes the next step of a locked order. */
+    /** Writes the next step of a locked order, at the time of the statement: the transaction began before the lock was had. */
     void advance(UUID id, OrderStatus status, UUID by, @Nullable String comment) {
         db.sql("""
                         WITH advanced AS (
-                            UPDATE orders SET status = :status, updated_at = now() WHERE id = :id RETURNING id, updated_at)
+                            UPDATE orders SET status = :status, updated_at = statement_timestamp() WHERE id = :id RETURNING id, updated_at)
                         INSERT INTO order_event (order_id, position, status, at, by_user, comment, trace_id)
                         SELECT id, (SELECT max(position) + 1 FROM order_event WHERE order_id = :id), :status, updated_at,
                             :by_user, :comment, :trace_id

@@ -29,7 +29,7 @@ class Database {
         config.setJdbcUrl(properties.determineUrl());
         config.setUsername(properties.determineUsername());
         config.setPassword(properties.determinePassword());
-        config.setMaximumPoolSize(limits.poolSize());
+        config.setMaximumPoolSize(limits.poolSize() + FairGate.SPARE);
         config.setMinimumIdle(Math.min(2, limits.poolSize()));
         config.setConnectionTimeout(limits.connectTime().toMillis());
         config.setValidationTimeout(Math.min(1000, limits.connectTime().toMillis()));
@@ -57,6 +57,9 @@ class Database {
      * whoever asks at the right moment, which under load makes the slowest one in a hundred three times slower.
      */
     static final class FairGate extends DelegatingDataSource implements AutoCloseable {
+        /** Connections that the pool has beyond those the gate gives out. */
+        static final int SPARE = 1;
+
         private final HikariDataSource pool;
         private final Semaphore permits;
         private final int queue;
@@ -85,6 +88,15 @@ class Database {
             }
         }
 
+        /**
+         * A connection past the gate, for whoever must be answered while everybody waits there; one at a time.
+         *
+         * @throws SQLException as {@link #getConnection()}, but never for the gate's sake
+         */
+        Connection getSpareConnection() throws SQLException {
+            return super.getConnection();
+        }
+
         @Override
         public void close() {
             pool.close();
@@ -92,7 +104,10 @@ class Database {
 
         private void enter() {
             try {
-                if (permits.getQueueLength() < queue && permits.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS)) {
+                // Without a wait first: a queue of length 0 still lets in whoever need not queue.
+                if (permits.tryAcquire(0, TimeUnit.NANOSECONDS)
+                        || (permits.getQueueLength() < queue
+                                && permits.tryAcquire(wait.toNanos(), TimeUnit.NANOSECONDS))) {
                     return;
                 }
             } catch (InterruptedException e) {

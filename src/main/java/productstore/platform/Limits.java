@@ -26,7 +26,7 @@ public record Limits(
         @DefaultValue("16") int poolSize,
         @DefaultValue("1000") int poolQueue,
         @DefaultValue("5s") Duration poolWait,
-        @DefaultValue("2s") Duration connectTime,
+        @DefaultValue("5s") Duration connectTime,
         @DefaultValue("10s") Duration statementTime,
         @DefaultValue("5s") Duration lockTime,
         @DefaultValue("100") int hashQueue,
