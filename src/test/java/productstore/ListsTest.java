@@ -95,7 +95,8 @@ class ListsTest extends StoreTest {
             case "newest" ->
                 Comparator.comparing(
                         p -> OffsetDateTime.parse(p.get("created_at").asString()));
-            default -> Comparator.comparingInt(p -> ALPHABET.indexOf(p.get("name").asString()));
+            default ->
+                Comparator.comparingInt(p -> ALPHABET.indexOf(p.get("name").asString()));
         };
         order = order.thenComparing(p -> p.get("id").asString());
         var expected = new ArrayList<>(products);

@@ -39,7 +39,7 @@ class SearchTest extends StoreTest {
             for (var row : csv) {
                 var category = "";
                 var parent = new String[0];
-                for (var name : row.getField("category").split(" > ")) {
+                for (var name : row.getField("category").split(" > ", -1)) {
                     var above = parent;
                     category = categories.computeIfAbsent(name, missing -> newCategory(name, above));
                     parent = new String[] {category};

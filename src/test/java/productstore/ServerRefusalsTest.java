@@ -86,7 +86,6 @@ class ServerRefusalsTest extends StoreTest {
         assertThat(answer.json().get("errors").get(0).get("code").asString()).isEqualTo("too_long");
     }
 
-    @Test
     private static String get(String target) {
         return request("GET " + target, "Accept: */*");
     }

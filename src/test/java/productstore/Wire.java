@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -28,7 +29,7 @@ final class Wire {
 
     /** Each part is sent by itself, with a pause after it. The text is Latin-1, a byte for each character. */
     static Answer send(int port, int pauseMs, String... parts) {
-        try (var socket = new Socket("127.0.0.1", port)) {
+        try (var socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
             socket.setSoTimeout(PATIENCE_MS);
             for (var part : parts) {
                 socket.getOutputStream().write(part.getBytes(StandardCharsets.ISO_8859_1));
@@ -60,7 +61,7 @@ final class Wire {
             }
             head.write(one);
         }
-        var lines = head.toString(StandardCharsets.ISO_8859_1).split("\r\n");
+        var lines = head.toString(StandardCharsets.ISO_8859_1).split("\r\n", -1);
         var headers = new TreeMap<String, String>();
         for (int n = 1; n < lines.length; n++) {
             var colon = lines[n].indexOf(':');
@@ -69,6 +70,7 @@ final class Wire {
                     lines[n].substring(colon + 1).strip());
         }
         var body = in.readNBytes(Integer.parseInt(headers.getOrDefault("content-length", "0")));
-        return new Answer(Integer.parseInt(lines[0].split(" ")[1]), headers, new String(body, StandardCharsets.UTF_8));
+        return new Answer(
+                Integer.parseInt(lines[0].split(" ", 3)[1]), headers, new String(body, StandardCharsets.UTF_8));
     }
 }

@@ -128,9 +128,6 @@ public final class Problems {
                 case InvalidParameterException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "The query of the address can't be read.");
                 }
-                case RequestRejectedException _ -> {
-                    return ofStatus(HttpStatus.BAD_REQUEST);
-                }
                 case SQLException sql -> {
                     return of(sql);
                 }
