@@ -107,7 +107,7 @@ public final class Plans implements AutoCloseable {
         // One word in twenty products, one in two thousand; categories from a quarter of all down to a few hundred.
         db.sql("""
                         INSERT INTO product (id, sku, name, category_id, price, currency, in_stock, created_at, updated_at)
-                        SELECT gen_random_uuid(), 'P-' || n, 'Молоко ' || n % 20 || ' сорт' || n % 2000, c.id,
+                        SELECT gen_random_uuid(), 'P-' || n, CASE n % 20 WHEN 0 THEN 'Молоко' ELSE 'Товар' END || ' сорт' || n % 2000, c.id,
                             (10 + n * 7919 % 50000 / 10.0)::numeric(18, 2), 'RUB', n % 25 > 0,
                             timestamptz '2026-01-01' + n * interval '1 minute', now()
                         FROM generate_series(1, :products) AS n

@@ -33,7 +33,7 @@ class Passwords implements AutoCloseable {
     private final Argon2PasswordEncoder argon2 =
             new Argon2PasswordEncoder(SALT_BYTES, HASH_BYTES, LANES, MEMORY_KIB, PASSES);
     private final ThreadPoolExecutor threads;
-    private final String nobodysHash = "$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s"
+    final String nobodysHash = "$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s"
             .formatted(MEMORY_KIB, PASSES, LANES, zeros(SALT_BYTES), zeros(HASH_BYTES));
 
     Passwords(Limits limits) {
