@@ -63,7 +63,7 @@ final class Wire {
         }
         var lines = head.toString(StandardCharsets.ISO_8859_1).split("\r\n", -1);
         var headers = new TreeMap<String, String>();
-        for (int n = 1; n < lines.length; n++) {
+        for (int n = 1; !lines[n].isEmpty(); n++) {
             var colon = lines[n].indexOf(':');
             headers.put(
                     lines[n].substring(0, colon).toLowerCase(Locale.ROOT),
