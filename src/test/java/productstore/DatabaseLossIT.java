@@ -32,7 +32,7 @@ import productstore.embedded.RestartablePostgres;
  */
 @Timeout(120)
 @DirtiesContext
-@ContextConfiguration(initializers = DatabaseLossTest.OwnPostgres.class, inheritInitializers = false)
+@ContextConfiguration(initializers = DatabaseLossIT.OwnPostgres.class, inheritInitializers = false)
 @TestPropertySource(
         properties = {
             "store.limits.pool-size=8",
@@ -40,7 +40,7 @@ import productstore.embedded.RestartablePostgres;
             "store.limits.connect-time=2s",
             "store.limits.lock-time=2s"
         })
-class DatabaseLossTest extends StoreTest {
+class DatabaseLossIT extends StoreTest {
     private static final int BUYERS = 10;
     private static final Duration LIMIT = Duration.ofSeconds(90);
     private static final RestartablePostgres POSTGRES = RestartablePostgres.create();

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The store as a person runs it, on its embedded PostgreSQL, killed and stopped under load: what it acknowledged is there
  * after the next start, and nothing is there twice.
  */
-class CrashTest {
+class CrashIT {
     private static final String ADMIN = "root@store.test";
     private static final String PASSWORD = "correct horse battery";
     private static final int BUYERS = 12;
@@ -202,7 +202,7 @@ class CrashTest {
     }
 
     private static void signal(String name, String target) throws IOException {
-        var kill = new ProcessBuilder("sh", "-c", "kill -" + name + " -- " + target)
+        var kill = new ProcessBuilder("sh", "-c", "kill -" + name + " " + target)
                 .inheritIO()
                 .start();
         assertThat(gone(kill)).isTrue();
