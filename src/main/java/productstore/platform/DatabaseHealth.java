@@ -13,8 +13,7 @@ import org.springframework.core.io.support.ResourcePatternResolver;
 import org.springframework.stereotype.Component;
 
 /**
- * Whether the database answers and its schema is this program's: neither older nor, while a newer program takes over,
- * newer. It uses a connection of its own, because a store that is merely busy must not be taken out of service. Named so
+ * Whether the database answers and has every migration that this program needs. It uses a connection of its own, because a store that is merely busy must not be taken out of service. Named so
  * that it takes the place of Spring Boot's {@code db}, which would wait at the gate.
  */
 @Component("dbHealthIndicator")
@@ -52,7 +51,8 @@ class DatabaseHealth implements HealthIndicator {
     private Health check() {
         try {
             var applied = applied();
-            return own.equals(applied)
+            // Newer is fine: while a new version is rolled out, it has migrated and this one still serves.
+            return applied != null && applied.compareTo(own) >= 0
                     ? Health.up().withDetail("schema", own.toString()).build()
                     : Health.down()
                             .withDetail("schema", applied == null ? "none" : applied.toString())

@@ -147,7 +147,7 @@ CREATE FUNCTION category_tree(reference text) RETURNS SETOF uuid LANGUAGE sql ST
 $$;
 
 -- What a person typed as a query: every word must be there, in any of its forms; a word of six letters or more that
--- no product has stands for those one letter away from it.
+-- no text has stands for those one letter away from it too.
 CREATE FUNCTION search_query(q text) RETURNS tsquery LANGUAGE plpgsql STABLE
     -- The plan of the EXISTS below is made without knowing the word; a scan of all products must not be an option.
     SET enable_seqscan = off
@@ -155,6 +155,7 @@ CREATE FUNCTION search_query(q text) RETURNS tsquery LANGUAGE plpgsql STABLE
     SET client_min_messages = warning AS $$
 DECLARE
     typed   text;
+    known   boolean;
     term    tsquery;
     nearby  tsquery;
     result  tsquery;
@@ -162,12 +163,16 @@ BEGIN
     FOR typed IN SELECT DISTINCT lexeme FROM unnest(to_tsvector('simple', translate(q, 'ёЁ', 'еЕ'))) LOOP
         term := plainto_tsquery('russian', typed) || plainto_tsquery('simple', typed);
         CONTINUE WHEN numnode(plainto_tsquery('russian', typed)) = 0;
-        IF length(typed) BETWEEN 6 AND 60
-           AND NOT EXISTS (SELECT FROM product WHERE search @@ term AND archived_at IS NULL) THEN
-            SELECT string_agg(DISTINCT quote_literal(w.lexeme), ' | ')::tsquery INTO nearby
-            FROM unnest(array_append(tsvector_to_array(to_tsvector('russian', typed)), typed)) AS spelling
-            JOIN search_word w ON w.word % spelling AND levenshtein_less_equal(w.word, spelling, 1) <= 1;
-            term := coalesce(nearby, term);
+        IF length(typed) BETWEEN 6 AND 60 THEN
+            known := EXISTS (SELECT FROM product WHERE search @@ term AND archived_at IS NULL);
+            -- A typing error can have the stem of another word: сметанна stems as сметаной does, and сметана differently.
+            IF NOT known OR NOT EXISTS (SELECT FROM search_word WHERE word = typed) THEN
+                SELECT string_agg(DISTINCT quote_literal(w.lexeme), ' | ')::tsquery INTO nearby
+                FROM unnest(CASE WHEN known THEN ARRAY[typed]
+                                 ELSE array_append(tsvector_to_array(to_tsvector('russian', typed)), typed) END) AS spelling
+                JOIN search_word w ON w.word % spelling AND levenshtein_less_equal(w.word, spelling, 1) <= 1;
+                term := CASE WHEN known THEN coalesce(term || nearby, term) ELSE coalesce(nearby, term) END;
+            END IF;
         END IF;
         result := coalesce(result && term, term);
     END LOOP;
