@@ -61,6 +61,8 @@ public final class Problems {
         var problem = of(failure);
         if (problem.code() == ProblemCode.INTERNAL_ERROR) {
             log.error("{} {} failed", request.getMethod(), request.getRequestURI(), failure);
+        } else if (problem.code() == ProblemCode.DATABASE_UNAVAILABLE) {
+            log.warn("{} {}: {}", request.getMethod(), request.getRequestURI(), failure.toString());
         }
         write(request, response, problem);
     }
