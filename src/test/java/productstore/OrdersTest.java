@@ -228,4 +228,11 @@ class OrdersTest extends StoreTest {
     private static Map<String, Object> line(String product, int quantity) {
         return Map.of("product_id", product, "quantity", quantity);
     }
+
+    @Test
+    void aTimeMayBeFarFromGreenwich() {
+        customer()
+                .get("/api/orders/?created_from=2026-01-01T00:00:00-17:45&created_to=0000-01-01T00:00:00%2B17:45")
+                .ok();
+    }
 }

@@ -2,6 +2,7 @@ package productstore.orders;
 
 import java.time.DateTimeException;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -82,7 +83,8 @@ class OrderList {
             var time = text.replace(' ', '+');
             try {
                 if (RFC_3339.matcher(time).matches()) {
-                    return OffsetDateTime.parse(time);
+                    // RFC 3339 allows offsets up to 23:59, Java up to 18:00, and PostgreSQL less than 16:00.
+                    return OffsetDateTime.parse(time).withOffsetSameInstant(ZoneOffset.UTC);
                 }
             } catch (DateTimeException e) {
                 validation.fault(field, "invalid", "There is no such day or time.");
