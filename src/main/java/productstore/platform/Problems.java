@@ -124,9 +124,7 @@ public final class Problems {
                 case InvalidMimeTypeException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "A media type in the headers can't be read.");
                 }
-                // Found only when a parameter is asked for: Tomcat's for a query like "?=x", then the firewall's for
-                // names
-                // and headers of characters that don't exist.
+                // Tomcat finds a query like "?=x" only when a parameter is asked for.
                 case InvalidParameterException _ -> {
                     return Problem.of(ProblemCode.BAD_REQUEST, "The query of the address can't be read.");
                 }
