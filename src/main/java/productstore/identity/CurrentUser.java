@@ -5,9 +5,9 @@ import org.springframework.security.core.AuthenticatedPrincipal;
 
 /**
  * The signed-in user of this request. A controller's method takes it as a parameter; where nobody is signed in, that
- * call is refused with 401. The role is the one the database has now, not the one the token was made with.
+ * call is refused with 401. All of it is what the database has now, not what it had when the token was made.
  */
-public record CurrentUser(UUID id, Role role) implements AuthenticatedPrincipal {
+public record CurrentUser(UUID id, Role role, String name, String email) implements AuthenticatedPrincipal {
     /** Whether this is a manager or an administrator, who see everybody's orders. */
     public boolean staff() {
         return role != Role.CUSTOMER;

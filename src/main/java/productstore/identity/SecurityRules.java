@@ -14,7 +14,11 @@ import static productstore.identity.SecurityRules.Access.MANAGER;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
 import org.springframework.context.annotation.Bean;
@@ -40,6 +44,8 @@ import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
 import org.springframework.web.util.pattern.PathPattern;
 import org.springframework.web.util.pattern.PathPatternParser;
+import productstore.platform.Batcher;
+import productstore.platform.Limits;
 
 /** Which role may make which call, and the filters that see to it. */
 @Configuration(proxyBeanMethods = false)
@@ -98,6 +104,9 @@ class SecurityRules {
     private static final Set<String> WITHOUT_TOKEN =
             Set.of("/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout");
 
+    private static final int USER_QUERIES = 2;
+    private static final int USERS_TOGETHER = 100;
+
     /** The endpoints of the management port, which is not published. */
     @Bean
     @Order(1)
@@ -146,17 +155,28 @@ class SecurityRules {
      * token: such an exception passes through the filters and becomes a 503.
      */
     @Bean
-    AuthenticationManagerResolver<HttpServletRequest> tokenChecks(AccessTokens tokens, UserRepository users) {
+    AuthenticationManagerResolver<HttpServletRequest> tokenChecks(
+            AccessTokens tokens, Batcher<UUID, Optional<CurrentUser>> activeUsers) {
         return _ -> authentication -> {
             var token = ((BearerTokenAuthenticationToken) authentication).getToken();
             var user = tokens.verify(token)
-                    .flatMap(users::findActive)
+                    .flatMap(activeUsers::ask)
                     .orElseThrow(() -> new InvalidBearerTokenException("not valid, or no longer"));
             return UsernamePasswordAuthenticationToken.authenticated(
                     user,
                     null,
                     AuthorityUtils.createAuthorityList("ROLE_" + user.role().name()));
         };
+    }
+
+    /** Every call with a token asks for its user; calls of the same moment ask together. */
+    @Bean
+    Batcher<UUID, Optional<CurrentUser>> activeUsers(UserRepository users, Limits limits) {
+        return new Batcher<>("active-users", USER_QUERIES, USERS_TOGETHER, limits, ids -> {
+            var active = users.findActive(Set.copyOf(ids)).stream()
+                    .collect(Collectors.toMap(CurrentUser::id, Function.identity()));
+            return ids.stream().map(id -> Optional.ofNullable(active.get(id))).toList();
+        });
     }
 
     @Bean

@@ -3,6 +3,7 @@ package productstore.identity;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.OffsetDateTime;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -93,12 +94,16 @@ class UserRepository {
                 .optional();
     }
 
-    /** What a call's user may do now; nothing if there is no such user or an inactive one. */
-    Optional<CurrentUser> findActive(UUID id) {
-        return db.sql("SELECT role FROM app_user WHERE id = :id AND active")
-                .param("id", id)
-                .query((row, _) -> new CurrentUser(id, role(row)))
-                .optional();
+    /** What these users may do now; who is unknown or inactive is missing. */
+    List<CurrentUser> findActive(Collection<UUID> ids) {
+        return db.sql("""
+                        /* user.find_active */
+                        SELECT id, role, name, email FROM app_user WHERE id = ANY (CAST(:ids AS uuid[])) AND active
+                        """)
+                .param("ids", ids.stream().map(UUID::toString).toArray(String[]::new))
+                .query((row, _) -> new CurrentUser(
+                        row.getObject("id", UUID.class), role(row), row.getString("name"), row.getString("email")))
+                .list();
     }
 
     /** Makes changes of rights come one at a time, over all stores, until this transaction ends. */

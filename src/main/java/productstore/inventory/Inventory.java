@@ -32,6 +32,13 @@ public class Inventory {
     /** One product of which there is less than an order wants. */
     public record Shortage(UUID productId, long wanted, long available) {}
 
+    /**
+     * What one order takes of one product.
+     *
+     * @param traceId of the request that ordered it
+     */
+    public record Taking(UUID orderId, UUID productId, long quantity, UUID by, String traceId) {}
+
     /** Begins the stock of a new product. */
     public void open(UUID productId, long quantity, UUID by) {
         stock.insert(productId);
@@ -85,13 +92,12 @@ public class Inventory {
     }
 
     /**
-     * Takes an order's products out of stock: all of them, or, if any is short, none.
+     * What is too little for an order.
      *
      * @param wanted pieces by product
-     * @param available what {@link #lock(Collection)} found
-     * @return every shortage; empty if all was taken
+     * @param available pieces in stock by product, locked
      */
-    public List<Shortage> take(UUID orderId, NavigableMap<UUID, Long> wanted, Map<UUID, Long> available, UUID by) {
+    public static List<Shortage> shortages(NavigableMap<UUID, Long> wanted, Map<UUID, Long> available) {
         var shortages = new ArrayList<Shortage>();
         wanted.forEach((product, quantity) -> {
             var there = available.getOrDefault(product, 0L);
@@ -99,10 +105,12 @@ public class Inventory {
                 shortages.add(new Shortage(product, quantity, there));
             }
         });
-        if (shortages.isEmpty()) {
-            stock.take(orderId, wanted, by);
-        }
         return shortages;
+    }
+
+    /** Takes locked products out of stock for one or several orders; there must be enough for all of them. */
+    public void take(List<Taking> takings) {
+        stock.take(takings);
     }
 
     /** Puts what an order took back on sale. */

@@ -2,9 +2,10 @@ package productstore.inventory;
 
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.NavigableMap;
 import java.util.UUID;
+import java.util.function.Function;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
 import productstore.platform.TraceIds;
@@ -21,7 +22,7 @@ class StockRepository {
     }
 
     void insert(UUID productId) {
-        db.sql("INSERT INTO stock (product_id, quantity, updated_at) VALUES (:product_id, 0, now())")
+        db.sql("/* stock.insert */ INSERT INTO stock (product_id, quantity, updated_at) VALUES (:product_id, 0, now())")
                 .param("product_id", productId)
                 .update();
     }
@@ -30,12 +31,13 @@ class StockRepository {
     Map<UUID, Long> lock(Collection<UUID> products) {
         var available = new HashMap<UUID, Long>();
         db.sql("""
+                        /* stock.lock */
                         SELECT product_id, quantity
                         FROM stock
                         WHERE product_id = ANY (CAST(:products AS uuid[]))
                         ORDER BY product_id
                         FOR UPDATE
-                        """).param("products", texts(products)).query(row -> {
+                        """).param("products", texts(products, UUID::toString)).query(row -> {
             available.put(row.getObject("product_id", UUID.class), row.getLong("quantity"));
         });
         return available;
@@ -43,6 +45,7 @@ class StockRepository {
 
     void change(UUID productId, long delta, String reason, UUID by) {
         db.sql("""
+                        /* stock.change */
                         WITH changed AS (
                             UPDATE stock SET quantity = quantity + :delta, updated_at = statement_timestamp()
                             WHERE product_id = :product_id
@@ -58,26 +61,35 @@ class StockRepository {
                 .update();
     }
 
-    void take(UUID orderId, NavigableMap<UUID, Long> wanted, UUID by) {
+    void take(List<Inventory.Taking> takings) {
         db.sql("""
-                        WITH taken AS (
-                            UPDATE stock SET quantity = stock.quantity - wanted.quantity, updated_at = statement_timestamp()
-                            FROM unnest(CAST(:products AS uuid[]), CAST(:quantities AS bigint[])) AS wanted (product_id, quantity)
-                            WHERE stock.product_id = wanted.product_id
-                            RETURNING wanted.product_id, wanted.quantity)
+                        /* stock.take */
+                        WITH wanted AS (
+                            SELECT *
+                            FROM unnest(CAST(:orders AS uuid[]), CAST(:products AS uuid[]), CAST(:quantities AS bigint[]),
+                                        CAST(:users AS uuid[]), CAST(:traces AS text[]))
+                                AS taking (order_id, product_id, quantity, by_user, trace_id)),
+                        taken AS (
+                            UPDATE stock SET quantity = stock.quantity - total.quantity, updated_at = statement_timestamp()
+                            FROM (SELECT product_id, CAST(sum(quantity) AS bigint) AS quantity
+                                  FROM wanted GROUP BY product_id) AS total
+                            WHERE stock.product_id = total.product_id
+                            RETURNING stock.product_id)
                         INSERT INTO stock_entry (product_id, delta, reason, order_id, by_user, trace_id, at)
-                        SELECT product_id, -quantity, 'order', :order_id, :by_user, :trace_id, statement_timestamp() FROM taken
+                        SELECT product_id, -quantity, 'order', order_id, by_user, trace_id, statement_timestamp()
+                        FROM wanted JOIN taken USING (product_id)
                         """)
-                .param("products", texts(wanted.keySet()))
-                .param("quantities", texts(wanted.values()))
-                .param("order_id", orderId)
-                .param("by_user", by)
-                .param("trace_id", traceIds.current())
+                .param("orders", texts(takings, Inventory.Taking::orderId))
+                .param("products", texts(takings, Inventory.Taking::productId))
+                .param("quantities", texts(takings, Inventory.Taking::quantity))
+                .param("users", texts(takings, Inventory.Taking::by))
+                .param("traces", texts(takings, Inventory.Taking::traceId))
                 .update();
     }
 
     void giveBack(UUID orderId, String reason, UUID by) {
         db.sql("""
+                        /* stock.give_back */
                         WITH returned AS (
                             UPDATE stock SET quantity = stock.quantity - taken.delta, updated_at = statement_timestamp()
                             FROM stock_entry AS taken
@@ -93,7 +105,7 @@ class StockRepository {
                 .update();
     }
 
-    private static String[] texts(Collection<?> values) {
-        return values.stream().map(Object::toString).toArray(String[]::new);
+    private static <T> String[] texts(Collection<T> values, Function<T, ?> part) {
+        return values.stream().map(value -> String.valueOf(part.apply(value))).toArray(String[]::new);
     }
 }

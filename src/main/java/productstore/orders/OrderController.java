@@ -16,24 +16,35 @@ import org.springframework.web.bind.annotation.RequestMapping;
 import org.springframework.web.bind.annotation.RequestParam;
 import org.springframework.web.bind.annotation.RestController;
 import productstore.identity.CurrentUser;
+import productstore.platform.Batcher;
 import productstore.platform.EntityTags;
 import productstore.platform.Idempotency;
 import productstore.platform.Ids;
 import productstore.platform.Page;
 import productstore.platform.Paging;
 import productstore.platform.Problem;
+import productstore.platform.TraceIds;
 import productstore.platform.Validation;
 
 @RestController
 @RequestMapping(path = "/api/orders", produces = MediaType.APPLICATION_JSON_VALUE)
 class OrderController {
     private final Orders orders;
+    private final Batcher<Placement, Placement.Outcome> placements;
     private final Idempotency idempotency;
+    private final TraceIds traceIds;
     private final EntityTags tags;
 
-    OrderController(Orders orders, Idempotency idempotency, EntityTags tags) {
+    OrderController(
+            Orders orders,
+            Batcher<Placement, Placement.Outcome> placements,
+            Idempotency idempotency,
+            TraceIds traceIds,
+            EntityTags tags) {
         this.orders = orders;
+        this.placements = placements;
         this.idempotency = idempotency;
+        this.traceIds = traceIds;
         this.tags = tags;
     }
 
@@ -44,11 +55,13 @@ class OrderController {
             @RequestBody Placing.Input input,
             @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String key,
             CurrentUser user) {
-        var placing = input.checked();
-        return idempotency.once(key, user.id(), "POST /api/orders", input, () -> {
-            var order = orders.place(placing, user);
-            return tags.created("/api/orders/" + order.id(), order);
-        });
+        return placements
+                .ask(new Placement(
+                        input.checked(),
+                        user,
+                        idempotency.request(key, user.id(), "POST /api/orders", input),
+                        traceIds.current()))
+                .orThrow();
     }
 
     @GetMapping

@@ -6,13 +6,14 @@ import java.sql.Types;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
@@ -62,42 +63,79 @@ class OrderRepository {
         }
     }
 
-    void insert(
-            UUID id,
-            UUID customerId,
-            List<Order.Line> lines,
-            Money total,
-            @Nullable String comment,
-            @Nullable String shippingAddress) {
-        db.sql("""
-                        WITH placed AS (
-                            INSERT INTO orders (id, customer_id, status, total, currency, comment, shipping_address, created_at, updated_at)
-                            VALUES (:id, :customer_id, 'pending', :total, :currency, :comment, :shipping_address, now(), now())
-                            RETURNING id, created_at),
+    /**
+     * Bounds how long this transaction waits for a row. Where one of several orders wants a product that somebody holds
+     * for long, all of them soon go by themselves, and only that one waits on.
+     */
+    void waitShortlyForLocks() {
+        db.sql("/* order.wait_shortly */ SET LOCAL lock_timeout = '1s'").update();
+    }
+
+    /**
+     * Writes orders with their lines and the first event of their histories, numbered in their order.
+     *
+     * @return what the database gave each, in their order
+     */
+    List<Orders.Placed> insert(List<Orders.Draft> drafts) {
+        var placements = drafts.stream().map(Orders.Draft::placement).toList();
+        var lines = drafts.stream()
+                .flatMap(draft -> IntStream.range(0, draft.lines().size())
+                        .mapToObj(n ->
+                                new PlacedLine(draft.id(), n + 1, draft.lines().get(n))))
+                .toList();
+        return db.sql("""
+                        /* order.insert */
+                        WITH draft AS (
+                            SELECT *
+                            FROM unnest(CAST(:ids AS uuid[]), CAST(:customers AS uuid[]), CAST(:totals AS numeric[]),
+                                        CAST(:currencies AS text[]), CAST(:comments AS text[]), CAST(:addresses AS text[]),
+                                        CAST(:traces AS text[])) WITH ORDINALITY
+                                AS draft (id, customer_id, total, currency, comment, shipping_address, trace_id, place)),
+                        placed AS (
+                            INSERT INTO orders (id, customer_id, status, total, currency, comment, shipping_address,
+                                created_at, updated_at)
+                            SELECT id, customer_id, 'pending', total, currency, comment, shipping_address, now(), now()
+                            FROM draft
+                            ORDER BY place
+                            RETURNING id, number, created_at),
                         begun AS (
                             INSERT INTO order_event (order_id, position, status, at, by_user, trace_id)
-                            SELECT id, 1, 'pending', created_at, :customer_id, :trace_id FROM placed)
-                        INSERT INTO order_line (order_id, position, product_id, sku, name, quantity, unit_price)
-                        SELECT placed.id, line.position, line.product_id, line.sku, line.name, line.quantity, line.unit_price
-                        FROM placed,
-                             unnest(CAST(:products AS uuid[]), CAST(:skus AS text[]), CAST(:names AS text[]),
-                                    CAST(:quantities AS integer[]), CAST(:prices AS numeric[]))
-                                 WITH ORDINALITY AS line (product_id, sku, name, quantity, unit_price, position)
+                            SELECT id, 1, 'pending', now(), customer_id, trace_id FROM draft),
+                        lines AS (
+                            INSERT INTO order_line (order_id, position, product_id, sku, name, quantity, unit_price)
+                            SELECT *
+                            FROM unnest(CAST(:line_orders AS uuid[]), CAST(:positions AS smallint[]),
+                                        CAST(:products AS uuid[]), CAST(:skus AS text[]), CAST(:names AS text[]),
+                                        CAST(:quantities AS integer[]), CAST(:prices AS numeric[])))
+                        SELECT number, created_at FROM draft JOIN placed USING (id) ORDER BY place
                         """)
-                .param("id", id)
-                .param("customer_id", customerId)
-                .param("total", total.amount())
-                .param("currency", total.currency())
-                .param("comment", comment)
-                .param("shipping_address", shippingAddress)
-                .param("trace_id", traceIds.current())
-                .param("products", texts(lines, line -> line.productId().toString()))
-                .param("skus", texts(lines, Order.Line::sku))
-                .param("names", texts(lines, Order.Line::name))
-                .param("quantities", texts(lines, line -> Integer.toString(line.quantity())))
-                .param("prices", texts(lines, line -> line.unitPrice().amount().toPlainString()))
-                .update();
+                .param("ids", texts(drafts, Orders.Draft::id))
+                .param(
+                        "customers",
+                        texts(placements, placement -> placement.customer().id()))
+                .param("totals", texts(drafts, draft -> draft.total().amount()))
+                .param("currencies", texts(drafts, draft -> draft.total().currency()))
+                .param(
+                        "comments",
+                        texts(placements, placement -> placement.placing().comment()))
+                .param(
+                        "addresses",
+                        texts(placements, placement -> placement.placing().shippingAddress()))
+                .param("traces", texts(placements, Placement::traceId))
+                .param("line_orders", texts(lines, PlacedLine::orderId))
+                .param("positions", texts(lines, PlacedLine::position))
+                .param("products", texts(lines, line -> line.line().productId()))
+                .param("skus", texts(lines, line -> line.line().sku()))
+                .param("names", texts(lines, line -> line.line().name()))
+                .param("quantities", texts(lines, line -> line.line().quantity()))
+                .param("prices", texts(lines, line -> line.line().unitPrice().amount()))
+                .query((row, n) -> new Orders.Placed(
+                        row.getString("number"),
+                        row.getObject("created_at", OffsetDateTime.class).toInstant()))
+                .list();
     }
+
+    private record PlacedLine(UUID orderId, int position, Order.Line line) {}
 
     /** An order, if it is this customer's; anyone's for null. */
     Optional<Order> find(UUID id, @Nullable UUID customer) {
@@ -110,7 +148,7 @@ class OrderRepository {
     }
 
     private Optional<Order> find(UUID id, @Nullable UUID customer, String lock) {
-        return db.sql("SELECT " + COLUMNS + """
+        return db.sql("/* order.find */ SELECT " + COLUMNS + """
                         FROM orders o JOIN app_user u ON u.id = o.customer_id
                         WHERE o.id = :id AND (CAST(:customer AS uuid) IS NULL OR o.customer_id = :customer)
                         """ + lock)
@@ -124,6 +162,7 @@ class OrderRepository {
     /** Writes the next step of a locked order, at the time of the statement: the transaction began before the lock was had. */
     void advance(UUID id, OrderStatus status, UUID by, @Nullable String comment) {
         db.sql("""
+                        /* order.advance */
                         WITH advanced AS (
                             UPDATE orders SET status = :status, updated_at = statement_timestamp() WHERE id = :id RETURNING id, updated_at)
                         INSERT INTO order_event (order_id, position, status, at, by_user, comment, trace_id)
@@ -143,8 +182,9 @@ class OrderRepository {
     List<Order> whole(List<Head> heads) {
         var lines = new HashMap<UUID, List<Order.Line>>();
         var events = new HashMap<UUID, List<Order.Event>>();
-        var ids = texts(heads, head -> head.id().toString());
+        var ids = texts(heads, Head::id);
         db.sql("""
+                        /* order.lines */
                         SELECT l.order_id, l.product_id, l.sku, l.name, l.quantity, l.unit_price, o.currency
                         FROM order_line l JOIN orders o ON o.id = l.order_id
                         WHERE l.order_id = ANY (CAST(:ids AS uuid[]))
@@ -161,6 +201,7 @@ class OrderRepository {
                             new Money(row.getBigDecimal("unit_price"), row.getString("currency"))));
         });
         db.sql("""
+                        /* order.events */
                         SELECT order_id, status, at, by_user, comment, trace_id
                         FROM order_event
                         WHERE order_id = ANY (CAST(:ids AS uuid[]))
@@ -197,7 +238,9 @@ class OrderRepository {
                 .add(item);
     }
 
-    private static <T> String[] texts(Collection<T> values, Function<T, String> text) {
-        return values.stream().map(text).toArray(String[]::new);
+    private static <T> @Nullable String[] texts(List<T> values, Function<T, @Nullable Object> part) {
+        return values.stream()
+                .map(value -> Objects.toString(part.apply(value), null))
+                .toArray(String[]::new);
     }
 }

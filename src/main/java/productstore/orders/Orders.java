@@ -1,16 +1,32 @@
 package productstore.orders;
 
+import java.math.BigDecimal;
+import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.springframework.context.annotation.Bean;
+import org.springframework.http.ResponseEntity;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Transactional;
+import org.springframework.transaction.support.TransactionTemplate;
 import productstore.catalog.Catalog;
 import productstore.catalog.Offer;
 import productstore.identity.CurrentUser;
 import productstore.inventory.Inventory;
+import productstore.platform.Batcher;
 import productstore.platform.EntityTags;
+import productstore.platform.Idempotency;
 import productstore.platform.Ids;
+import productstore.platform.Limits;
 import productstore.platform.Money;
 import productstore.platform.Page;
 import productstore.platform.Paging;
@@ -27,34 +43,112 @@ class Orders {
     private final OrderList list;
     private final Catalog catalog;
     private final Inventory inventory;
+    private final Idempotency idempotency;
     private final EntityTags tags;
+    private final TransactionTemplate transaction;
 
-    Orders(OrderRepository orders, OrderList list, Catalog catalog, Inventory inventory, EntityTags tags) {
+    Orders(
+            OrderRepository orders,
+            OrderList list,
+            Catalog catalog,
+            Inventory inventory,
+            Idempotency idempotency,
+            EntityTags tags,
+            TransactionTemplate transaction) {
         this.orders = orders;
         this.list = list;
         this.catalog = catalog;
         this.inventory = inventory;
+        this.idempotency = idempotency;
         this.tags = tags;
+        this.transaction = transaction;
     }
 
+    /** An order that can be placed, before it has a number. */
+    record Draft(UUID id, Placement placement, List<Order.Line> lines, Money total) {}
+
+    /** What the database gave a placed order. */
+    record Placed(String number, Instant at) {}
+
     /**
-     * Places an order: all of it or nothing.
+     * Places orders in one transaction, each of them all or nothing. They are decided one after the other, in their
+     * order: what one takes the next one doesn't find, and one that is refused takes nothing.
      *
-     * @throws Problem {@code product_unavailable}, {@code mixed_currencies}, {@code insufficient_stock}
+     * @return what became of each, in their order: the order as its answer, the first answer to its key, or {@code
+     *     product_unavailable}, {@code mixed_currencies}, {@code insufficient_stock}, {@code idempotency_in_flight},
+     *     {@code idempotency_key_reused}
      */
-    @Transactional
-    Order place(Placing placing, CurrentUser customer) {
-        // Before the products are read: a change of one that we wait for here must not be missed.
-        var available = inventory.lock(placing.wanted().keySet());
-        var offers = catalog.offers(placing.wanted().keySet());
-        var missing = placing.wanted().keySet().stream()
-                .filter(product -> !offers.containsKey(product))
-                .toList();
+    List<Placement.Outcome> place(List<Placement> placements) {
+        return transaction.execute(_ -> {
+            var outcomes = new Placement.Outcome[placements.size()];
+            var undecided = claimed(placements, outcomes);
+            var products = undecided.stream()
+                    .flatMap(n -> placements.get(n).placing().wanted().keySet().stream())
+                    .collect(Collectors.toCollection(TreeSet::new));
+            if (placements.size() > 1) {
+                orders.waitShortlyForLocks();
+            }
+            // Before the products are read: a change of one that we wait for here must not be missed.
+            var available = inventory.lock(products);
+            var offers = catalog.offers(products);
+            var drafts = new TreeMap<Integer, Draft>();
+            for (int n : undecided) {
+                try {
+                    drafts.put(n, decide(placements.get(n), available, offers));
+                } catch (Problem refusal) {
+                    outcomes[n] = Placement.Outcome.of(refusal);
+                }
+            }
+            var answers = write(List.copyOf(drafts.values())).iterator();
+            drafts.keySet().forEach(n -> outcomes[n] = Placement.Outcome.of(answers.next()));
+            return List.of(outcomes);
+        });
+    }
+
+    /** Claims the keys; which placements are to be decided now. What became of the others is noted. */
+    private List<Integer> claimed(List<Placement> placements, Placement.Outcome[] outcomes) {
+        var claims = idempotency.claim(placements.stream()
+                .map(Placement::request)
+                .filter(Objects::nonNull)
+                .toList());
+        var now = new ArrayList<Integer>();
+        for (int n = 0; n < outcomes.length; n++) {
+            var request = placements.get(n).request();
+            try {
+                var first = request == null ? null : claims.firstAnswer(request);
+                if (first == null) {
+                    now.add(n);
+                } else {
+                    outcomes[n] = Placement.Outcome.of(first);
+                }
+            } catch (Problem refusal) {
+                outcomes[n] = Placement.Outcome.of(refusal);
+            }
+        }
+        return now;
+    }
+
+    /** Decides about one order, and takes what it wants from {@code available}. */
+    private static Draft decide(Placement placement, Map<UUID, Long> available, Map<UUID, Offer> offers) {
+        var placing = placement.placing();
+        var lines = new ArrayList<Order.Line>();
+        var missing = new ArrayList<UUID>();
+        placing.positions().entrySet().stream()
+                .sorted(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
+                .forEach(product -> {
+                    var offer = offers.get(product);
+                    if (offer == null) {
+                        missing.add(product);
+                    } else {
+                        lines.add(line(offer, placing));
+                    }
+                });
         if (!missing.isEmpty() || !placing.unknown().isEmpty()) {
             throw placing.unavailable(missing);
         }
-        var currencies = offers.values().stream()
-                .map(offer -> offer.price().currency())
+        var currencies = lines.stream()
+                .map(line -> line.unitPrice().currency())
                 .distinct()
                 .sorted()
                 .toList();
@@ -63,27 +157,41 @@ class Orders {
                     ProblemCode.MIXED_CURRENCIES,
                     "Order products priced in " + String.join(" and in ", currencies) + " apart.");
         }
-        var id = Ids.next();
-        var shortages = inventory.take(id, placing.wanted(), available, customer.id());
+        var shortages = Inventory.shortages(placing.wanted(), available);
         if (!shortages.isEmpty()) {
             throw placing.insufficient(shortages);
         }
-        var lines = new ArrayList<Order.Line>();
-        placing.positions().entrySet().stream()
-                .sorted(java.util.Map.Entry.comparingByValue())
-                .map(position -> offers.get(position.getKey()))
-                .forEach(offer -> lines.add(line(offer, placing)));
-        var total = lines.stream()
-                .map(line -> line.lineTotal().amount())
-                .reduce(java.math.BigDecimal.ZERO, java.math.BigDecimal::add);
-        orders.insert(
-                id,
-                customer.id(),
-                lines,
-                new Money(total, currencies.getFirst()),
-                placing.comment(),
-                placing.shippingAddress());
-        return read(id, customer);
+        placing.wanted().forEach((product, quantity) -> available.merge(product, -quantity, Long::sum));
+        var total = lines.stream().map(line -> line.lineTotal().amount()).reduce(BigDecimal.ZERO, BigDecimal::add);
+        return new Draft(Ids.next(), placement, lines, new Money(total, currencies.getFirst()));
+    }
+
+    /** Writes what was decided; the answer to each, in their order. */
+    private List<ResponseEntity<byte[]>> write(List<Draft> drafts) {
+        if (drafts.isEmpty()) {
+            return List.of();
+        }
+        inventory.take(drafts.stream().flatMap(Orders::takings).toList());
+        var placed = orders.insert(drafts);
+        var answers = new ArrayList<ResponseEntity<byte[]>>();
+        var keyed = new HashMap<Idempotency.Request, ResponseEntity<byte[]>>();
+        for (int n = 0; n < drafts.size(); n++) {
+            var draft = drafts.get(n);
+            var answer = tags.created("/api/orders/" + draft.id(), order(draft, placed.get(n)));
+            answers.add(answer);
+            var request = draft.placement().request();
+            if (request != null) {
+                keyed.put(request, answer);
+            }
+        }
+        idempotency.keep(keyed);
+        return answers;
+    }
+
+    /** Orders that wait at the same moment are placed together. */
+    @Bean
+    static Batcher<Placement, Placement.Outcome> placements(Orders orders, Limits limits) {
+        return new Batcher<>("orders", limits.orderTransactions(), limits.ordersTogether(), limits, orders::place);
     }
 
     Page<Order> list(OrderList.Filter filter, Paging paging) {
@@ -122,5 +230,36 @@ class Orders {
     private static Order.Line line(Offer offer, Placing placing) {
         var quantity = placing.wanted().getOrDefault(offer.productId(), 0L);
         return new Order.Line(offer.productId(), offer.sku(), offer.name(), Math.toIntExact(quantity), offer.price());
+    }
+
+    private static Stream<Inventory.Taking> takings(Draft draft) {
+        var placement = draft.placement();
+        return draft.lines().stream()
+                .map(line -> new Inventory.Taking(
+                        draft.id(),
+                        line.productId(),
+                        line.quantity(),
+                        placement.customer().id(),
+                        placement.traceId()));
+    }
+
+    /** The order as {@link #read} would find it. */
+    private static Order order(Draft draft, Placed placed) {
+        var placement = draft.placement();
+        var placing = placement.placing();
+        var customer = placement.customer();
+        return new Order(
+                draft.id(),
+                placed.number(),
+                OrderStatus.PENDING,
+                new Order.Customer(customer.id(), customer.name(), customer.email()),
+                draft.lines(),
+                draft.total(),
+                placing.comment(),
+                placing.shippingAddress(),
+                List.of(new Order.Event(
+                        OrderStatus.PENDING, placed.at(), placement.customer().id(), null, placement.traceId())),
+                placed.at(),
+                placed.at());
     }
 }

@@ -2,10 +2,20 @@ package productstore.platform;
 
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
@@ -36,98 +46,197 @@ public class Idempotency {
         this.json = json;
     }
 
+    private record Key(UUID userId, String text) {}
+
     private record Kept(String requestHash, ResponseEntity<byte[]> answer) {}
 
+    /** A request that bears a key, and the hash of what it asks for. */
+    public static final class Request {
+        private final Key key;
+        private final String hash;
+
+        private Request(Key key, String hash) {
+            this.key = key;
+            this.hash = hash;
+        }
+    }
+
+    /** What the keys of some requests say, until the transaction that claimed them ends. */
+    public static final class Claims {
+        private final Set<Key> free;
+        private final Map<Key, Kept> kept;
+
+        private Claims(Set<Key> free, Map<Key, Kept> kept) {
+            this.free = free;
+            this.kept = kept;
+        }
+
+        /**
+         * Asks whether to run a request; once for each request.
+         *
+         * @return the first answer, to be replayed; null if the request is to be run now
+         * @throws Problem {@code idempotency_in_flight} while the first request runs, {@code idempotency_key_reused} if
+         *     it was another one
+         */
+        public @Nullable ResponseEntity<byte[]> firstAnswer(Request request) {
+            var before = kept.get(request.key);
+            if (before == null) {
+                if (!free.remove(request.key)) {
+                    throw Problem.of(
+                                    ProblemCode.IDEMPOTENCY_IN_FLIGHT, "Wait for its answer, or ask again in a moment.")
+                            .retryAfter(Duration.ofSeconds(1));
+                }
+                return null;
+            }
+            if (!before.requestHash().equals(request.hash)) {
+                throw Problem.of(
+                        ProblemCode.IDEMPOTENCY_KEY_REUSED,
+                        "This Idempotency-Key came with another request before. Make a new key for each request.");
+            }
+            return replayed(before.answer());
+        }
+    }
+
     /**
-     * Runs the action in a transaction, once for each key of a user.
+     * Reads a request's key.
      *
      * @param key the {@code Idempotency-Key} header; null for none
      * @param call what is called, for example {@code POST /api/orders}
-     * @param request the body as it was understood
-     * @throws Problem {@code idempotency_in_flight} while the first request runs, {@code idempotency_key_reused} if it
-     *     was another one
+     * @param body as it was understood
+     * @return null if there is no key
+     * @throws Problem {@code invalid_request} if it is not one
      */
-    public ResponseEntity<byte[]> once(
-            @Nullable String key, UUID userId, String call, Object request, Supplier<ResponseEntity<byte[]>> action) {
+    public @Nullable Request request(@Nullable String key, UUID userId, String call, Object body) {
         if (key == null) {
-            return transaction.execute(status -> action.get());
+            return null;
         }
         if (key.isBlank() || key.length() > LONGEST_KEY || !key.chars().allMatch(c -> c >= 0x20 && c <= 0x7e)) {
             throw Problem.invalid(
                     "Idempotency-Key", "invalid", "1 to " + LONGEST_KEY + " printable ASCII characters are needed.");
         }
-        var hash = hash(call, request);
-        return transaction.execute(status -> {
-            var locked = lock(userId, key);
-            var kept = find(userId, key);
-            if (!locked && kept == null) {
-                throw Problem.of(ProblemCode.IDEMPOTENCY_IN_FLIGHT, "Wait for its answer, or ask again in a moment.")
-                        .retryAfter(Duration.ofSeconds(1));
+        return new Request(new Key(userId, key), hash(call, body));
+    }
+
+    /**
+     * Runs the action in a transaction, once for each key of a user; the parameters are those of {@link #request}.
+     *
+     * @throws Problem as {@link #request} and {@link Claims#firstAnswer}
+     */
+    public ResponseEntity<byte[]> once(
+            @Nullable String key, UUID userId, String call, Object body, Supplier<ResponseEntity<byte[]>> action) {
+        var request = request(key, userId, call, body);
+        if (request == null) {
+            return transaction.execute(_ -> action.get());
+        }
+        return transaction.execute(_ -> {
+            var first = claim(List.of(request)).firstAnswer(request);
+            if (first != null) {
+                return first;
             }
-            if (kept == null) {
-                var answer = action.get();
-                keep(userId, key, hash, answer);
-                return answer;
-            }
-            if (!kept.requestHash().equals(hash)) {
-                throw Problem.of(
-                        ProblemCode.IDEMPOTENCY_KEY_REUSED,
-                        "This Idempotency-Key came with another request before. Make a new key for each request.");
-            }
-            return replayed(kept.answer());
+            var answer = action.get();
+            keep(Map.of(request, answer));
+            return answer;
         });
     }
 
-    @Scheduled(fixedDelayString = "PT10M", initialDelayString = "PT1M")
-    void purge() {
-        db.sql("DELETE FROM idempotency_key WHERE created_at < :before")
-                .param("before", java.sql.Timestamp.from(Instant.now().minus(KEPT)))
-                .update();
+    /** Claims the keys of these requests until the caller's transaction ends. */
+    public Claims claim(Collection<Request> requests) {
+        if (requests.isEmpty()) {
+            return new Claims(Set.of(), Map.of());
+        }
+        var keys = requests.stream().map(request -> request.key).distinct().toList();
+        // First the locks: an answer that was kept while we had none must not be missed.
+        var free = lock(keys);
+        return new Claims(free, find(keys));
     }
 
-    // The lock ends with the transaction, and so with a crash too. Two keys of one hash would only cost a needless 409.
-    private boolean lock(UUID userId, String key) {
-        return db.sql("SELECT pg_try_advisory_xact_lock(hashtextextended(:user_id || '/' || :key, 0))")
-                .param("user_id", userId.toString())
-                .param("key", key)
-                .query(Boolean.class)
-                .single();
-    }
-
-    private @Nullable Kept find(UUID userId, String key) {
-        return db.sql("""
-                        SELECT request_hash, status, location, body
-                        FROM idempotency_key
-                        WHERE user_id = :user_id AND key = :key AND created_at >= :since
-                        """)
-                .param("user_id", userId)
-                .param("key", key)
-                .param("since", java.sql.Timestamp.from(Instant.now().minus(KEPT)))
-                .query((row, n) -> new Kept(
-                        row.getString("request_hash"),
-                        EntityTags.answer(
-                                HttpStatus.valueOf(row.getInt("status")),
-                                row.getString("location"),
-                                row.getBytes("body"))))
-                .optional()
-                .orElse(null);
-    }
-
-    private void keep(UUID userId, String key, String hash, ResponseEntity<byte[]> answer) {
+    /** Keeps the answers to requests that were claimed in this transaction. */
+    public void keep(Map<Request, ResponseEntity<byte[]>> answers) {
+        if (answers.isEmpty()) {
+            return;
+        }
+        var requests = List.copyOf(answers.keySet());
+        var kept = requests.stream().map(answers::get).toList();
         db.sql("""
+                        /* idempotency.keep */
                         INSERT INTO idempotency_key (user_id, key, request_hash, status, location, body, created_at)
-                        VALUES (:user_id, :key, :hash, :status, :location, :body, now())
+                        SELECT user_id, key, request_hash, status, location, body, now()
+                        FROM unnest(CAST(:users AS uuid[]), CAST(:keys AS text[]), CAST(:hashes AS text[]),
+                                    CAST(:statuses AS smallint[]), CAST(:locations AS text[]), CAST(:bodies AS bytea[]))
+                            AS answer (user_id, key, request_hash, status, location, body)
                         ON CONFLICT (user_id, key) DO UPDATE SET
                             request_hash = EXCLUDED.request_hash, status = EXCLUDED.status,
                             location = EXCLUDED.location, body = EXCLUDED.body, created_at = EXCLUDED.created_at
                         """)
-                .param("user_id", userId)
-                .param("key", key)
-                .param("hash", hash)
-                .param("status", answer.getStatusCode().value())
-                .param("location", answer.getHeaders().getFirst(HttpHeaders.LOCATION))
-                .param("body", answer.getBody())
+                .param("users", texts(requests, request -> request.key.userId().toString()))
+                .param("keys", texts(requests, request -> request.key.text()))
+                .param("hashes", texts(requests, request -> request.hash))
+                .param(
+                        "statuses",
+                        texts(
+                                kept,
+                                answer ->
+                                        Integer.toString(answer.getStatusCode().value())))
+                .param("locations", texts(kept, answer -> answer.getHeaders().getFirst(HttpHeaders.LOCATION)))
+                .param("bodies", kept.stream().map(ResponseEntity::getBody).toArray(byte[][]::new))
                 .update();
+    }
+
+    @Scheduled(fixedDelayString = "PT10M", initialDelayString = "PT1M")
+    void purge() {
+        db.sql("/* idempotency.purge */ DELETE FROM idempotency_key WHERE created_at < :before")
+                .param("before", Timestamp.from(Instant.now().minus(KEPT)))
+                .update();
+    }
+
+    // The lock ends with the transaction, and so with a crash too. Two keys of one hash would only cost a needless 409.
+    private Set<Key> lock(List<Key> keys) {
+        var locked = new HashSet<Key>();
+        db.sql("""
+                        /* idempotency.lock */
+                        SELECT user_id, key
+                        FROM unnest(CAST(:users AS uuid[]), CAST(:keys AS text[])) AS wanted (user_id, key)
+                        WHERE pg_try_advisory_xact_lock(hashtextextended(user_id || '/' || key, 0))
+                        """)
+                .param("users", texts(keys, key -> key.userId().toString()))
+                .param("keys", texts(keys, Key::text))
+                .query(row -> {
+                    locked.add(key(row));
+                });
+        return locked;
+    }
+
+    private Map<Key, Kept> find(List<Key> keys) {
+        var kept = new HashMap<Key, Kept>();
+        db.sql("""
+                        /* idempotency.find */
+                        SELECT user_id, key, request_hash, status, location, body
+                        FROM unnest(CAST(:users AS uuid[]), CAST(:keys AS text[])) AS wanted (user_id, key)
+                        JOIN idempotency_key USING (user_id, key)
+                        WHERE created_at >= :since
+                        """)
+                .param("users", texts(keys, key -> key.userId().toString()))
+                .param("keys", texts(keys, Key::text))
+                .param("since", Timestamp.from(Instant.now().minus(KEPT)))
+                .query(row -> {
+                    kept.put(
+                            key(row),
+                            new Kept(
+                                    row.getString("request_hash"),
+                                    EntityTags.answer(
+                                            HttpStatus.valueOf(row.getInt("status")),
+                                            row.getString("location"),
+                                            row.getBytes("body"))));
+                });
+        return kept;
+    }
+
+    private static Key key(ResultSet row) throws SQLException {
+        return new Key(row.getObject("user_id", UUID.class), row.getString("key"));
+    }
+
+    private static <T> @Nullable String[] texts(List<T> values, Function<T, @Nullable String> text) {
+        return values.stream().map(text).toArray(String[]::new);
     }
 
     private static ResponseEntity<byte[]> replayed(ResponseEntity<byte[]> first) {

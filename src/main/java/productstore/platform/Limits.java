@@ -16,6 +16,8 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param connectTime how long to try for a new connection; longer is 503
  * @param statementTime how long one SQL statement of a request may run; longer is 503
  * @param lockTime how long one statement may wait for a row; longer is 503
+ * @param orderTransactions transactions that place orders at the same moment
+ * @param ordersTogether waiting orders that share one of them at most
  * @param hashQueue passwords that may wait to be hashed; one more is 503
  * @param requestsPerMinute per user, or per address for those not signed in; more is 429
  */
@@ -29,5 +31,7 @@ public record Limits(
         @DefaultValue("5s") Duration connectTime,
         @DefaultValue("10s") Duration statementTime,
         @DefaultValue("5s") Duration lockTime,
+        @DefaultValue("2") int orderTransactions,
+        @DefaultValue("64") int ordersTogether,
         @DefaultValue("100") int hashQueue,
         @DefaultValue("6000") int requestsPerMinute) {}

@@ -98,7 +98,7 @@ public final class Problems {
     }
 
     /** The problem that a failure is to the client. */
-    static Problem of(Throwable failure) {
+    public static Problem of(Throwable failure) {
         for (@Nullable Throwable cause = failure; cause != null; cause = cause.getCause()) {
             switch (cause) {
                 case Problem problem -> {

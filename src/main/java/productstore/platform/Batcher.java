@@ -1,0 +1,177 @@
+package productstore.platform;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.context.SmartLifecycle;
+
+/**
+ * Does work for the database that waits at the same moment together, in the order it came. A few workers take whatever
+ * waits: one piece alone at once, many under load in one go, so that they share the cost of its statements.
+ *
+ * @param <Q> a piece of work
+ * @param <A> what comes of it
+ */
+public final class Batcher<Q, A> implements SmartLifecycle {
+    private static final Logger log = LoggerFactory.getLogger(Batcher.class);
+
+    private final String name;
+    private final int workers;
+    private final int together;
+    private final Duration longestWait;
+    private final BlockingQueue<Waiting<Q, A>> line;
+    private final Work<Q, A> work;
+    private final List<Thread> threads = new ArrayList<>();
+
+    /** Work on several pieces. */
+    @FunctionalInterface
+    public interface Work<Q, A> {
+        /** What comes of each piece, in their order. If it throws, nothing may have come of any of them. */
+        List<A> on(List<Q> pieces);
+    }
+
+    /**
+     * A batcher.
+     *
+     * @param workers how many batches may be worked on at the same moment
+     * @param together pieces in one of them at most
+     */
+    public Batcher(String name, int workers, int together, Limits limits, Work<Q, A> work) {
+        this.name = name;
+        this.workers = workers;
+        this.together = together;
+        this.longestWait = limits.poolWait();
+        this.line = new LinkedBlockingQueue<>(limits.poolQueue());
+        this.work = work;
+    }
+
+    /** One that waits. Whoever sets {@code called} first decides: the worker to begin it, or who waits to give up. */
+    private static final class Waiting<Q, A> {
+        final Q piece;
+        final AtomicBoolean called = new AtomicBoolean();
+        final CompletableFuture<@Nullable A> outcome = new CompletableFuture<>();
+
+        Waiting(Q piece) {
+            this.piece = piece;
+        }
+    }
+
+    /**
+     * Does a piece of work as soon as it is its turn.
+     *
+     * @throws Problem {@code overloaded} if too many wait, or it waited for too long; nothing was done then
+     */
+    public A ask(Q piece) {
+        var waiting = new Waiting<Q, A>(piece);
+        if (!line.offer(waiting)) {
+            throw overloaded();
+        }
+        var outcome = await(waiting);
+        // None: it was with others in a batch that failed for one of them, and now goes by itself.
+        return outcome == null ? work.on(List.of(piece)).getFirst() : outcome;
+    }
+
+    private @Nullable A await(Waiting<Q, A> waiting) {
+        try {
+            return waiting.outcome.get(longestWait.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException e) {
+            if (waiting.called.compareAndSet(false, true)) {
+                line.remove(waiting);
+                throw overloaded();
+            }
+            // It was begun: the limits of the database bound how long it takes.
+            return waiting.outcome.join();
+        } catch (ExecutionException e) {
+            throw new CompletionException(e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw overloaded();
+        }
+    }
+
+    private void workUntilStopped() {
+        try {
+            while (true) {
+                workOn(next());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Those who are next in line, without those who gave up. */
+    private List<Waiting<Q, A>> next() throws InterruptedException {
+        var next = new ArrayList<Waiting<Q, A>>();
+        next.add(line.take());
+        line.drainTo(next, together - 1);
+        next.removeIf(waiting -> !waiting.called.compareAndSet(false, true));
+        return next;
+    }
+
+    private void workOn(List<Waiting<Q, A>> batch) {
+        if (batch.isEmpty()) {
+            return;
+        }
+        try {
+            var outcomes = work.on(batch.stream().map(waiting -> waiting.piece).toList());
+            for (int n = 0; n < batch.size(); n++) {
+                batch.get(n).outcome.complete(outcomes.get(n));
+            }
+        } catch (Throwable failure) {
+            if (batch.size() > 1 && mayBeOnesOwn(failure)) {
+                log.debug("{}: {} go one by one", name, batch.size(), failure);
+                batch.forEach(waiting -> waiting.outcome.complete(null));
+            } else {
+                batch.forEach(waiting -> waiting.outcome.completeExceptionally(failure));
+            }
+        }
+    }
+
+    /**
+     * Whether a batch surely came to nothing, and may have done so for one of its pieces only. Where the database went
+     * away nobody knows whether it was committed, so nothing of it may be done again.
+     */
+    private static boolean mayBeOnesOwn(Throwable failure) {
+        return !(failure instanceof Problem) && Problems.of(failure).code() != ProblemCode.DATABASE_UNAVAILABLE;
+    }
+
+    private static Problem overloaded() {
+        return Problem.of(ProblemCode.OVERLOADED, "Too many requests wait for the database; nothing was changed.")
+                .retryAfter(Duration.ofSeconds(1));
+    }
+
+    @Override
+    public void start() {
+        for (int n = 1; n <= workers; n++) {
+            threads.add(Thread.ofVirtual().name(name + "-" + n).start(this::workUntilStopped));
+        }
+    }
+
+    @Override
+    public void stop() {
+        threads.forEach(Thread::interrupt);
+        threads.clear();
+    }
+
+    @Override
+    public boolean isRunning() {
+        return !threads.isEmpty();
+    }
+
+    /** Begins before the web server and ends behind it, so that whoever came in is still served. */
+    @Override
+    public int getPhase() {
+        return 0;
+    }
+}
