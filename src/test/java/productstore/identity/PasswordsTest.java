@@ -3,23 +3,22 @@ package productstore.identity;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
-import productstore.platform.Limits;
+import productstore.platform.LimitsOf;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 
 class PasswordsTest {
-    private static final Duration ANY = Duration.ofSeconds(1);
 
     @Test
     void moreThanTheQueueHoldsIsRefusedAtOnce() throws Exception {
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         int queue = 2;
-        var limits = new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, queue, 1);
+        var limits = LimitsOf.setting(Map.of("hash-queue", queue));
         var release = new CountDownLatch(1);
         var begun = new CountDownLatch(threads);
         try (var passwords = new Passwords(limits);
@@ -49,7 +48,7 @@ class PasswordsTest {
     /** An account that does not exist is compared with a hash of the same cost; what is measured would depend on the day. */
     @Test
     void anAccountThatDoesNotExistCostsAsMuch() {
-        try (var passwords = new Passwords(new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, 100, 1))) {
+        try (var passwords = new Passwords(LimitsOf.setting(Map.of()))) {
             assertThat(cost(passwords.nobodysHash)).isEqualTo(cost(passwords.hash("correct")));
         }
     }
