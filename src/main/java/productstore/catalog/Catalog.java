@@ -6,6 +6,7 @@ import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.dao.DataIntegrityViolationException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.stereotype.Service;
@@ -29,18 +30,21 @@ public class Catalog {
     private final CategoryRepository categories;
     private final Inventory inventory;
     private final EntityTags tags;
+    private final ApplicationEventPublisher events;
 
     Catalog(
             ProductRepository products,
             ProductList list,
             CategoryRepository categories,
             Inventory inventory,
-            EntityTags tags) {
+            EntityTags tags,
+            ApplicationEventPublisher events) {
         this.products = products;
         this.list = list;
         this.categories = categories;
         this.inventory = inventory;
         this.tags = tags;
+        this.events = events;
     }
 
     /** What these products are called and cost now; those that are unknown or archived are missing. */
@@ -62,6 +66,7 @@ public class Catalog {
         var id = Ids.next();
         write(draft, () -> products.insert(id, draft, categoryOf(draft)));
         inventory.open(id, draft.stock(), by);
+        changed();
         return read(id);
     }
 
@@ -76,6 +81,7 @@ public class Catalog {
         var draft = change.apply(current).checked();
         write(draft, () -> products.update(id, draft, categoryOf(draft)));
         inventory.count(id, current.stock(), draft.stock(), by);
+        changed();
         return read(id);
     }
 
@@ -83,6 +89,7 @@ public class Catalog {
     Product changeStock(UUID id, @Nullable String ifMatch, long delta, String reason, UUID by) {
         var current = lock(id, ifMatch);
         inventory.change(id, current.stock(), delta, reason, by);
+        changed();
         return read(id);
     }
 
@@ -90,6 +97,11 @@ public class Catalog {
     void archive(UUID id, @Nullable String ifMatch) {
         lock(id, ifMatch);
         products.archive(id);
+        changed();
+    }
+
+    private void changed() {
+        events.publishEvent(new CatalogChanged());
     }
 
     private Product lock(UUID id, @Nullable String ifMatch) {

@@ -3,6 +3,7 @@ package productstore.catalog;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.dao.DataIntegrityViolationException;
 import org.springframework.dao.DuplicateKeyException;
 import org.springframework.stereotype.Service;
@@ -20,15 +21,24 @@ class Categories {
     private final CategoryRepository categories;
     private final Inventory inventory;
     private final EntityTags tags;
+    private final CatalogCounts counts;
+    private final ApplicationEventPublisher events;
 
-    Categories(CategoryRepository categories, Inventory inventory, EntityTags tags) {
+    Categories(
+            CategoryRepository categories,
+            Inventory inventory,
+            EntityTags tags,
+            CatalogCounts counts,
+            ApplicationEventPublisher events) {
         this.categories = categories;
         this.inventory = inventory;
         this.tags = tags;
+        this.counts = counts;
+        this.events = events;
     }
 
     List<Category> all() {
-        return categories.all();
+        return counts.categories(categories::all);
     }
 
     Category read(UUID id) {
@@ -41,6 +51,7 @@ class Categories {
         var id = Ids.next();
         var draft = checked(id, input, null);
         write(draft, () -> categories.insert(id, draft.name(), draft.slug(), draft.parentId()));
+        events.publishEvent(new CatalogChanged());
         return read(id);
     }
 
@@ -54,6 +65,7 @@ class Categories {
             throw Problem.of(ProblemCode.CATEGORY_CYCLE, "The new parent is this category or lies below it.");
         }
         write(draft, () -> categories.update(id, draft.name(), draft.slug(), draft.parentId()));
+        events.publishEvent(new CatalogChanged());
         return read(id);
     }
 
@@ -68,6 +80,7 @@ class Categories {
         inventory.lock(categories.archivedProducts(id));
         try {
             categories.delete(id);
+            events.publishEvent(new CatalogChanged());
         } catch (DataIntegrityViolationException e) {
             // A product that came in at this moment; only its foreign key can see that.
             throw notEmpty();

@@ -22,11 +22,15 @@ import productstore.platform.Ids;
 @RestController
 @RequestMapping(path = "/api/categories", produces = MediaType.APPLICATION_JSON_VALUE)
 class CategoryController {
+    private static final String ALL = "/api/categories";
+
     private final Categories categories;
     private final Idempotency idempotency;
     private final EntityTags tags;
+    private final CatalogAnswers answers;
 
-    CategoryController(Categories categories, Idempotency idempotency, EntityTags tags) {
+    CategoryController(Categories categories, Idempotency idempotency, EntityTags tags, CatalogAnswers answers) {
+        this.answers = answers;
         this.categories = categories;
         this.idempotency = idempotency;
         this.tags = tags;
@@ -35,13 +39,16 @@ class CategoryController {
     record CategoryItems(List<Category> items) {}
 
     @GetMapping
-    CategoryItems list() {
-        return new CategoryItems(categories.all());
+    ResponseEntity<byte[]> list() {
+        return answers.get(ALL, () -> tags.answer(new CategoryItems(categories.all())))
+                .entity();
     }
 
     @GetMapping("/{id}")
     ResponseEntity<byte[]> read(@PathVariable String id) {
-        return tags.ok(categories.read(Ids.ofPath(id)));
+        var categoryId = Ids.ofPath(id);
+        return answers.get(ALL + "/" + categoryId, () -> tags.answer(categories.read(categoryId)))
+                .entity();
     }
 
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)

@@ -14,6 +14,7 @@ import org.springframework.stereotype.Repository;
 class CategoryRepository {
     // UNION, not UNION ALL: it ends even if the tree should ever have a ring.
     private static final String COUNTED = """
+            /* category.all */
             WITH RECURSIVE
                 tree (root, id) AS (
                     SELECT id, id FROM category
@@ -41,6 +42,7 @@ class CategoryRepository {
 
     Optional<Category> find(UUID id) {
         return db.sql("""
+                        /* category.find */
                         SELECT id, name, slug, parent_id,
                             (SELECT count(*) FROM product
                              WHERE archived_at IS NULL AND category_id IN (SELECT category_tree(CAST(:id AS text)))) AS product_count
@@ -51,7 +53,7 @@ class CategoryRepository {
 
     /** The id of the category of this name, slug or id. */
     Optional<UUID> resolve(String reference) {
-        return db.sql("SELECT category_tree(:reference) LIMIT 1")
+        return db.sql("/* category.resolve */ SELECT category_tree(:reference) LIMIT 1")
                 .param("reference", reference)
                 .query(UUID.class)
                 .optional();
@@ -59,11 +61,12 @@ class CategoryRepository {
 
     /** Lets one writer at a time change the tree, for no row lock can see a ring that two writers close. */
     void lockTree() {
-        db.sql("LOCK TABLE category IN SHARE ROW EXCLUSIVE MODE").update();
+        db.sql("/* category.lock_tree */ LOCK TABLE category IN SHARE ROW EXCLUSIVE MODE")
+                .update();
     }
 
     boolean isBelow(UUID category, UUID ancestor) {
-        return db.sql("SELECT :category IN (SELECT category_tree(CAST(:ancestor AS text)))")
+        return db.sql("/* category.is_below */ SELECT :category IN (SELECT category_tree(CAST(:ancestor AS text)))")
                 .param("category", category)
                 .param("ancestor", ancestor)
                 .query(Boolean.class)
@@ -81,7 +84,7 @@ class CategoryRepository {
     }
 
     private boolean slugExists(String slug) {
-        return db.sql("SELECT EXISTS (SELECT FROM category WHERE slug = :slug)")
+        return db.sql("/* category.slug_exists */ SELECT EXISTS (SELECT FROM category WHERE slug = :slug)")
                 .param("slug", slug)
                 .query(Boolean.class)
                 .single();
@@ -89,6 +92,7 @@ class CategoryRepository {
 
     void insert(UUID id, String name, String slug, @Nullable UUID parentId) {
         db.sql("""
+                        /* category.insert */
                         INSERT INTO category (id, name, slug, parent_id, created_at)
                         VALUES (:id, :name, :slug, :parent_id, now())
                         """)
@@ -100,7 +104,8 @@ class CategoryRepository {
     }
 
     void update(UUID id, String name, String slug, @Nullable UUID parentId) {
-        db.sql("UPDATE category SET name = :name, slug = :slug, parent_id = :parent_id WHERE id = :id")
+        db.sql(
+                        "/* category.update */ UPDATE category SET name = :name, slug = :slug, parent_id = :parent_id WHERE id = :id")
                 .param("id", id)
                 .param("name", name)
                 .param("slug", slug)
@@ -109,7 +114,8 @@ class CategoryRepository {
     }
 
     List<UUID> archivedProducts(UUID id) {
-        return db.sql("SELECT id FROM product WHERE category_id = :id AND archived_at IS NOT NULL")
+        return db.sql(
+                        "/* category.archived_products */ SELECT id FROM product WHERE category_id = :id AND archived_at IS NOT NULL")
                 .param("id", id)
                 .query((row, n) -> row.getObject("id", UUID.class))
                 .list();
@@ -117,16 +123,20 @@ class CategoryRepository {
 
     boolean isEmpty(UUID id) {
         return db.sql("""
+                        /* category.is_empty */
                         SELECT NOT EXISTS (SELECT FROM category WHERE parent_id = :id)
                            AND NOT EXISTS (SELECT FROM product WHERE category_id = :id AND archived_at IS NULL)
                         """).param("id", id).query(Boolean.class).single();
     }
 
     void delete(UUID id) {
-        db.sql("UPDATE product SET category_id = NULL WHERE category_id = :id AND archived_at IS NOT NULL")
+        db.sql(
+                        "/* category.let_go */ UPDATE product SET category_id = NULL WHERE category_id = :id AND archived_at IS NOT NULL")
                 .param("id", id)
                 .update();
-        db.sql("DELETE FROM category WHERE id = :id").param("id", id).update();
+        db.sql("/* category.delete */ DELETE FROM category WHERE id = :id")
+                .param("id", id)
+                .update();
     }
 
     private static Category category(ResultSet row, int number) throws SQLException {

@@ -1,5 +1,6 @@
 package productstore.catalog;
 
+import jakarta.servlet.http.HttpServletRequest;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
@@ -21,7 +22,6 @@ import productstore.inventory.Inventory;
 import productstore.platform.EntityTags;
 import productstore.platform.Idempotency;
 import productstore.platform.Ids;
-import productstore.platform.Page;
 import productstore.platform.Paging;
 import productstore.platform.Validation;
 import tools.jackson.databind.JsonNode;
@@ -35,9 +35,12 @@ class ProductController {
     private final MergePatch mergePatch;
     private final Idempotency idempotency;
     private final EntityTags tags;
+    private final CatalogAnswers answers;
 
-    ProductController(Catalog catalog, MergePatch mergePatch, Idempotency idempotency, EntityTags tags) {
+    ProductController(
+            Catalog catalog, MergePatch mergePatch, Idempotency idempotency, EntityTags tags, CatalogAnswers answers) {
         this.catalog = catalog;
+        this.answers = answers;
         this.mergePatch = mergePatch;
         this.idempotency = idempotency;
         this.tags = tags;
@@ -46,17 +49,22 @@ class ProductController {
     record StockChange(@Nullable Long delta, @Nullable String reason) {}
 
     @GetMapping
-    ResponseEntity<Page<Product>> list(@RequestParam Map<String, String> query) {
-        var validation = new Validation();
-        var filter = ProductList.Filter.of(validation, query);
-        var paging = Paging.of(validation, query);
-        validation.done();
-        return catalog.list(filter, paging).answer();
+    ResponseEntity<byte[]> list(@RequestParam Map<String, String> query, HttpServletRequest request) {
+        return answers.get(CatalogAnswers.key(request), () -> {
+                    var validation = new Validation();
+                    var filter = ProductList.Filter.of(validation, query);
+                    var paging = Paging.of(validation, query);
+                    validation.done();
+                    return tags.answer(catalog.list(filter, paging));
+                })
+                .entity();
     }
 
     @GetMapping("/{id}")
     ResponseEntity<byte[]> read(@PathVariable String id) {
-        return tags.ok(catalog.read(Ids.ofPath(id)));
+        var productId = Ids.ofPath(id);
+        return answers.get(CatalogAnswers.key(productId), () -> tags.answer(catalog.read(productId)))
+                .entity();
     }
 
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)

@@ -30,10 +30,12 @@ class ProductList {
 
     private final JdbcClient db;
     private final ProductRepository products;
+    private final CatalogCounts counts;
 
-    ProductList(JdbcClient db, ProductRepository products) {
+    ProductList(JdbcClient db, ProductRepository products, CatalogCounts counts) {
         this.db = db;
         this.products = products;
+        this.counts = counts;
     }
 
     /**
@@ -51,6 +53,11 @@ class ProductList {
             @Nullable BigDecimal maxPrice,
             @Nullable Boolean inStock,
             @Nullable SortOrder sort) {
+
+        /** The same products in no order. */
+        Filter counted() {
+            return new Filter(category, typed, minPrice, maxPrice, inStock, null);
+        }
 
         /** Reads a query; faults are noted in {@code validation}. */
         static Filter of(Validation validation, Map<String, String> query) {
@@ -85,14 +92,17 @@ class ProductList {
                 sort,
                 rows,
                 items -> items,
-                () -> db.sql(totalSql(filter))
-                        .params(parameters)
-                        .query(Long.class)
-                        .single());
+                () -> counts.total(
+                        filter,
+                        () -> db.sql(totalSql(filter))
+                                .params(parameters)
+                                .query(Long.class)
+                                .single()));
     }
 
     static String pageSql(Filter filter, SortOrder sort, Paging paging) {
         return """
+                /* product.page */
                 WITH page (id, sort_key) AS (
                 %s)
                 SELECT CAST(page.sort_key AS text) AS place, %s
@@ -147,7 +157,7 @@ class ProductList {
     }
 
     static String totalSql(Filter filter) {
-        return "SELECT count(*) FROM product p WHERE " + conditions(filter);
+        return "/* product.total */ SELECT count(*) FROM product p WHERE " + conditions(filter);
     }
 
     private static String conditions(Filter filter) {

@@ -27,7 +27,7 @@ class ProductRepository {
 
     /** A product that is not archived. */
     Optional<Product> find(UUID id) {
-        return db.sql("SELECT " + COLUMNS + """
+        return db.sql("/* product.find */ SELECT " + COLUMNS + """
                         FROM product p
                         JOIN category c ON c.id = p.category_id
                         JOIN stock s ON s.product_id = p.id
@@ -40,6 +40,7 @@ class ProductRepository {
 
     List<Offer> offers(Collection<UUID> products) {
         return db.sql("""
+                        /* product.offers */
                         SELECT id, sku, name, price, currency
                         FROM product
                         WHERE id = ANY (CAST(:products AS uuid[])) AND archived_at IS NULL
@@ -52,6 +53,7 @@ class ProductRepository {
 
     void insert(UUID id, Product.Draft product, UUID categoryId) {
         write("""
+                /* product.insert */
                 INSERT INTO product (id, sku, name, description, category_id, price, currency, image_url, created_at, updated_at)
                 VALUES (:id, :sku, :name, :description, :category_id, :price, :currency, :image_url, now(), now())
                 """, id, product, categoryId);
@@ -60,6 +62,7 @@ class ProductRepository {
     /** Writes only what differs, so that the same PUT again leaves the product as it is, updated_at included. */
     void update(UUID id, Product.Draft product, UUID categoryId) {
         write("""
+                /* product.update */
                 UPDATE product SET sku = :sku, name = :name, description = :description, category_id = :category_id,
                     price = :price, currency = :currency, image_url = :image_url, updated_at = statement_timestamp()
                 WHERE id = :id
@@ -70,14 +73,14 @@ class ProductRepository {
 
     void archive(UUID id) {
         db.sql(
-                        "UPDATE product SET archived_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id")
+                        "/* product.archive */ UPDATE product SET archived_at = statement_timestamp(), updated_at = statement_timestamp() WHERE id = :id")
                 .param("id", id)
                 .update();
     }
 
     /** The query that finds what a person typed, typing errors mended; null if it has no word to search for. */
     Optional<String> searchQuery(String typed) {
-        return db.sql("SELECT CAST(search_query(:typed) AS text)")
+        return db.sql("/* product.search_query */ SELECT CAST(search_query(:typed) AS text)")
                 .param("typed", typed)
                 .query(String.class)
                 .optional();
@@ -94,7 +97,7 @@ class ProductRepository {
                 .param("currency", product.price().currency())
                 .param("image_url", product.imageUrl())
                 .update();
-        db.sql("CALL learn_search_words(ARRAY[:name, CAST(:description AS text)])")
+        db.sql("/* product.learn_words */ CALL learn_search_words(ARRAY[:name, CAST(:description AS text)])")
                 .param("name", product.name())
                 .param("description", product.description())
                 .update();

@@ -19,7 +19,7 @@ import productstore.platform.Problems;
  * draft-ietf-httpapi-ratelimit-headers says. Each store counts for itself.
  */
 @Component
-class RateLimit {
+public class RateLimit {
     private static final Duration WINDOW = Duration.ofMinutes(1);
     private static final int ENTRIES = 100_000;
 
@@ -44,7 +44,7 @@ class RateLimit {
     }
 
     /** Counts a request of nobody known, by its address. False if it was one too many: it is answered then. */
-    boolean admits(HttpServletRequest request, HttpServletResponse response) throws IOException {
+    public boolean admits(HttpServletRequest request, HttpServletResponse response) throws IOException {
         return admits(new Caller(false, ClientAddress.of(request)), request, response);
     }
 
@@ -56,7 +56,7 @@ class RateLimit {
         response.setHeader("RateLimit-Policy", policy);
         response.setHeader(
                 "RateLimit",
-                "\"default\";r=%d;t=%d".formatted(probe.getRemainingTokens(), seconds(probe.getNanosToWaitForReset())));
+                "\"default\";r=" + probe.getRemainingTokens() + ";t=" + seconds(probe.getNanosToWaitForReset()));
         if (!probe.isConsumed()) {
             Problems.write(
                     request,

@@ -209,18 +209,16 @@ class SecurityRules {
                 .csrf(AbstractHttpConfigurer::disable)
                 .logout(AbstractHttpConfigurer::disable)
                 .requestCache(AbstractHttpConfigurer::disable)
-                .headers(headers -> headers.cacheControl(cache -> cache.disable())
-                        .addHeaderWriter((_, response) -> {
-                            // Kept by nobody, unless its controller says otherwise; what has a tag may be kept by the
-                            // client, who must ask each time whether it still holds.
-                            if (!response.containsHeader(HttpHeaders.CACHE_CONTROL)) {
-                                response.setHeader(
-                                        HttpHeaders.CACHE_CONTROL,
-                                        response.containsHeader(HttpHeaders.ETAG) ? "private, no-cache" : "no-store");
-                            }
-                        })
-                        .frameOptions(frames -> frames.deny())
-                        .referrerPolicy(referrer -> {}));
+                .headers(headers -> headers.defaultsDisabled().addHeaderWriter((_, response) -> {
+                    SecurityHeaders.write(response);
+                    // Kept by nobody, unless its controller says otherwise; what has a tag may be kept by the
+                    // client, who must ask each time whether it still holds.
+                    if (!response.containsHeader(HttpHeaders.CACHE_CONTROL)) {
+                        response.setHeader(
+                                HttpHeaders.CACHE_CONTROL,
+                                response.containsHeader(HttpHeaders.ETAG) ? "private, no-cache" : "no-store");
+                    }
+                }));
     }
 
     private static List<Rule> rules(Access access, HttpMethod method, String... paths) {

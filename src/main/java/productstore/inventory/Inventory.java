@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.NavigableMap;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.stereotype.Service;
 import org.springframework.transaction.annotation.Propagation;
 import org.springframework.transaction.annotation.Transactional;
@@ -24,9 +25,11 @@ public class Inventory {
     public static final long MOST = 1_000_000_000;
 
     private final StockRepository stock;
+    private final ApplicationEventPublisher events;
 
-    Inventory(StockRepository stock) {
+    Inventory(StockRepository stock, ApplicationEventPublisher events) {
         this.stock = stock;
+        this.events = events;
     }
 
     /** One product of which there is less than an order wants. */
@@ -60,6 +63,7 @@ public class Inventory {
     public void count(UUID productId, long before, long counted, UUID by) {
         if (counted != before) {
             stock.change(productId, counted - before, "correction", by);
+            changed(List.of(productId));
         }
     }
 
@@ -80,6 +84,7 @@ public class Inventory {
             throw Problem.invalid("delta", "out_of_range", "There can be at most " + MOST + " in stock.");
         }
         stock.change(productId, delta, reason, by);
+        changed(List.of(productId));
     }
 
     /**
@@ -111,11 +116,17 @@ public class Inventory {
     /** Takes locked products out of stock for one or several orders; there must be enough for all of them. */
     public void take(List<Taking> takings) {
         stock.take(takings);
+        changed(takings.stream().map(Taking::productId).toList());
     }
 
     /** Puts what an order took back on sale. */
     public void giveBack(UUID orderId, Collection<UUID> products, String reason, UUID by) {
         stock.lock(products);
         stock.giveBack(orderId, reason, by);
+        changed(products);
+    }
+
+    private void changed(Collection<UUID> products) {
+        events.publishEvent(new StockChanged(products));
     }
 }

@@ -5,8 +5,10 @@ import com.zaxxer.hikari.HikariDataSource;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Properties;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -21,6 +23,31 @@ class Database {
     @Bean
     FairGate dataSource(DataSourceProperties properties, Limits limits) {
         return new FairGate(pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait());
+    }
+
+    /** Opens connections beside the pool, for what holds one all the time. */
+    @FunctionalInterface
+    interface Dialer {
+        /**
+         * A new connection.
+         *
+         * @param answerSeconds how long any answer on it may take
+         */
+        Connection dial(int answerSeconds) throws SQLException;
+    }
+
+    @Bean
+    Dialer dialer(DataSourceProperties properties) {
+        return answerSeconds -> {
+            var settings = new Properties();
+            settings.setProperty("user", properties.determineUsername());
+            settings.setProperty("password", properties.determinePassword());
+            settings.setProperty("ApplicationName", "product-store");
+            settings.setProperty("connectTimeout", "5");
+            settings.setProperty("loginTimeout", "5");
+            settings.setProperty("socketTimeout", Integer.toString(answerSeconds));
+            return DriverManager.getConnection(properties.determineUrl(), settings);
+        };
     }
 
     private static HikariDataSource pool(DataSourceProperties properties, Limits limits) {

@@ -25,6 +25,21 @@ public class EntityTags {
         this.json = json;
     }
 
+    /** What everybody may read, ready to be given again and again. */
+    public Answer answer(Object resource) {
+        return answer(resource, null);
+    }
+
+    /** A page of what everybody may read, ready to be given again and again. */
+    public Answer answer(Page<?> page) {
+        return answer(page, page.link());
+    }
+
+    private Answer answer(Object resource, @Nullable String link) {
+        var body = json.writeValueAsBytes(resource);
+        return new Answer(body, tag(body), link);
+    }
+
     /** 200 with the resource; Spring makes a 304 of it where {@code If-None-Match} says so. */
     public ResponseEntity<byte[]> ok(Object resource) {
         return answer(HttpStatus.OK, null, json.writeValueAsBytes(resource));

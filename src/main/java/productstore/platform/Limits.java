@@ -18,6 +18,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param lockTime how long one statement may wait for a row; longer is 503
  * @param orderTransactions transactions that place orders at the same moment
  * @param ordersTogether waiting orders that share one of them at most
+ * @param cacheBytes what ready answers may take in memory; 0 keeps none
  * @param hashQueue passwords that may wait to be hashed; one more is 503
  * @param requestsPerMinute per user, or per address for those not signed in; more is 429
  */
@@ -33,5 +34,6 @@ public record Limits(
         @DefaultValue("5s") Duration lockTime,
         @DefaultValue("2") int orderTransactions,
         @DefaultValue("64") int ordersTogether,
+        @DefaultValue("33554432") int cacheBytes,
         @DefaultValue("100") int hashQueue,
         @DefaultValue("6000") int requestsPerMinute) {}

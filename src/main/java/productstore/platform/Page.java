@@ -27,8 +27,13 @@ public record Page<T>(
 
     record Links(@Nullable String previousCursor, String lastCursor) {}
 
-    /** 200 with the page and its {@code Link} header (RFC 8288), with the query of the current request kept. */
+    /** 200 with the page and its {@code Link} header. */
     public ResponseEntity<Page<T>> answer() {
+        return ResponseEntity.ok().header(HttpHeaders.LINK, link()).body(this);
+    }
+
+    /** The {@code Link} header (RFC 8288), with the query of the current request kept. */
+    String link() {
         var targets = new ArrayList<String>();
         targets.add(link("first", Map.of()));
         if (nextCursor != null) {
@@ -47,9 +52,7 @@ public record Page<T>(
                 offset != null && total != null && lastOffset <= Paging.MAX_OFFSET
                         ? link("last", Map.of("offset", lastOffset))
                         : link("last", Map.of("cursor", links.lastCursor())));
-        return ResponseEntity.ok()
-                .header(HttpHeaders.LINK, String.join(", ", targets))
-                .body(this);
+        return String.join(", ", targets);
     }
 
     private static String link(String relation, Map<String, Object> place) {

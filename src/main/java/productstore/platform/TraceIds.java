@@ -30,7 +30,15 @@ public class TraceIds {
 
     /** Puts the current trace's id into the answer and remembers it with the request. */
     void announce(ServletRequest request, HttpServletResponse response) {
-        var id = current();
+        announce(current(), request, response);
+    }
+
+    /** As {@link #announce}, for a span that is not the current one. */
+    public static void announce(Span span, ServletRequest request, HttpServletResponse response) {
+        announce(span.context().traceId(), request, response);
+    }
+
+    private static void announce(String id, ServletRequest request, HttpServletResponse response) {
         request.setAttribute(ATTRIBUTE, id);
         response.setHeader(HEADER, id);
     }

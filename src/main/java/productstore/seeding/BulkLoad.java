@@ -49,6 +49,8 @@ final class BulkLoad {
         for (var table : tables) {
             db.sql("ALTER TABLE " + table + " ENABLE TRIGGER USER").update();
         }
+        // What the catalogue's own triggers would have said.
+        db.sql("NOTIFY catalog_changed").update();
     }
 
     /** Indexes first: foreign keys may be checked by them. Those of primary keys and unique constraints stay. */

@@ -1,0 +1,86 @@
+package productstore.catalog;
+
+import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.servlet.http.HttpServletRequest;
+import java.time.Duration;
+import java.util.UUID;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.springframework.stereotype.Component;
+import org.springframework.transaction.event.TransactionPhase;
+import org.springframework.transaction.event.TransactionalEventListener;
+import productstore.inventory.StockChanged;
+import productstore.platform.Answer;
+import productstore.platform.FreshCache;
+import productstore.platform.Limits;
+
+/**
+ * The answers about products and categories that were given last, to be given again. Each is forgotten {@link #LIFE}
+ * after its data were read, so that what other stores write is seen within a second, whatever happens to the network
+ * between them; and at once when this store writes something that it tells of. Orders never look here.
+ */
+@Component
+class CatalogAnswers {
+    /** The age of the oldest answer that is given: a second, less what its way takes. */
+    static final Duration LIFE = Duration.ofMillis(900);
+
+    private final boolean on;
+    private final FreshCache<String, Answer> answers;
+
+    CatalogAnswers(Limits limits, MeterRegistry metrics) {
+        on = limits.cacheBytes() > 0;
+        answers = new FreshCache<>(
+                limits.cacheBytes(),
+                (key, kept) -> key.length() + kept.value().weight(),
+                LIFE,
+                kept -> kept.youngerThan(LIFE));
+        answers.measure(metrics, "answers");
+    }
+
+    /**
+     * The answer to a request, made now if it is not here.
+     *
+     * @param key what {@link #key} says of it
+     */
+    Answer get(String key, Supplier<Answer> make) {
+        return on ? answers.get(key, () -> stamped(make)) : make.get();
+    }
+
+    private static FreshCache.Stamped<Answer> stamped(Supplier<Answer> make) {
+        var born = System.nanoTime();
+        return new FreshCache.Stamped<>(make.get(), born);
+    }
+
+    /** The answer if it is ready. */
+    @Nullable
+    Answer ready(String key) {
+        return answers.ready(key);
+    }
+
+    /** What a request asks for: its path, without a slash at the end, and its query. */
+    static String key(HttpServletRequest request) {
+        var path = request.getRequestURI();
+        if (path.endsWith("/")) {
+            path = path.substring(0, path.length() - 1);
+        }
+        var query = request.getQueryString();
+        return query == null ? path : path + "?" + query;
+    }
+
+    /** The key of a product's page; whatever query a client adds to it means nothing. */
+    static String key(UUID productId) {
+        return "/api/products/" + productId;
+    }
+
+    /** Whoever changes the catalogue may have changed any list. */
+    @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
+    void forget(CatalogChanged changed) {
+        answers.forgetAll();
+    }
+
+    /** In lists, stock may be a second old. */
+    @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
+    void forget(StockChanged changed) {
+        changed.products().forEach(product -> answers.forget(key(product)));
+    }
+}
