@@ -1,5 +1,7 @@
 package productstore;
 
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param adminEmail the first administrator's, or null for none
  * @param adminPassword the first administrator's, or null to have one made (embedded) or to have no administrator
  * @param demo whether an empty catalogue is filled with the demo's
+ * @param redisUrl of the cache that several stores share, or null for none
  * @param rateLimit whether clients are limited
  */
 record Settings(
@@ -27,9 +30,11 @@ record Settings(
         @Nullable String adminEmail,
         @Nullable String adminPassword,
         boolean demo,
-        boolean rateLimit) {
+        boolean rateLimit,
+        @Nullable URI redisUrl) {
 
     private static final String DEFAULT_ADMIN_EMAIL = "admin@store.local";
+    private static final int REDIS_PORT = 6379;
     private static final int PASSWORD_MIN = 8;
     private static final int PASSWORD_MAX = 256;
 
@@ -69,7 +74,8 @@ record Settings(
                 email == null && database == null ? DEFAULT_ADMIN_EMAIL : email,
                 password,
                 read.choice("STORE_DEMO", "true", "false", database == null),
-                read.choice("STORE_RATE_LIMIT", "on", "off", true));
+                read.choice("STORE_RATE_LIMIT", "on", "off", true),
+                read.redisUrl());
     }
 
     private record Reader(Map<String, String> environment) {
@@ -113,6 +119,25 @@ record Settings(
             } catch (InvalidPathException e) {
                 throw new StartupFailure("STORE_DATA_DIR is not the path of a folder: \"" + text + "\".", e);
             }
+        }
+
+        @Nullable
+        URI redisUrl() {
+            String text = text("STORE_REDIS_URL");
+            if (text == null) {
+                return null;
+            }
+            try {
+                URI url = new URI(text);
+                if (("redis".equals(url.getScheme()) || "rediss".equals(url.getScheme())) && url.getHost() != null) {
+                    int port = url.getPort() < 0 ? REDIS_PORT : url.getPort();
+                    return new URI(url.getScheme(), url.getUserInfo(), url.getHost(), port, url.getPath(), null, null);
+                }
+            } catch (URISyntaxException e) {
+                // Told below, as for one that is no address of a Redis.
+            }
+            // Not repeated here: it may hold a password.
+            throw new StartupFailure("STORE_REDIS_URL must be an address such as redis://localhost:6379.");
         }
 
         @Nullable

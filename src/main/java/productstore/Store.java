@@ -6,6 +6,7 @@ import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
@@ -89,7 +90,9 @@ public class Store {
                             "management.server.port",
                             settings.managementPort(),
                             "store.rate-limit",
-                            settings.rateLimit() ? "on" : "off")));
+                            settings.rateLimit() ? "on" : "off",
+                            "store.redis-url",
+                            Objects.toString(settings.redisUrl(), ""))));
             sources.addFirst(database.asProperties());
         });
         return application;

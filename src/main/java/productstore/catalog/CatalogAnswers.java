@@ -1,5 +1,7 @@
 package productstore.catalog;
 
+import com.github.benmanes.caffeine.cache.Cache;
+import com.github.benmanes.caffeine.cache.Caffeine;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.servlet.http.HttpServletRequest;
 import java.time.Duration;
@@ -26,8 +28,15 @@ class CatalogAnswers {
 
     private final boolean on;
     private final FreshCache<String, Answer> answers;
+    private final SharedAnswers shared;
+    // What this store has made out of date, so that it doesn't get it back from the others; by then they have forgotten
+    // it themselves.
+    private final Cache<String, Long> forgotten =
+            Caffeine.newBuilder().expireAfterWrite(LIFE.multipliedBy(2)).build();
+    private volatile long allForgottenNanos = System.nanoTime();
 
-    CatalogAnswers(Limits limits, MeterRegistry metrics) {
+    CatalogAnswers(Limits limits, SharedAnswers shared, MeterRegistry metrics) {
+        this.shared = shared;
         on = limits.cacheBytes() > 0;
         answers = new FreshCache<>(
                 limits.cacheBytes(),
@@ -43,7 +52,13 @@ class CatalogAnswers {
      * @param key what {@link #key} says of it
      */
     Answer get(String key, Supplier<Answer> make) {
-        return on ? answers.get(key, () -> stamped(make)) : make.get();
+        return on ? answers.get(key, () -> shared.get(key, forgottenNanos(key), () -> stamped(make))) : make.get();
+    }
+
+    private long forgottenNanos(String key) {
+        var own = forgotten.getIfPresent(key);
+        var all = allForgottenNanos;
+        return own == null || own - all < 0 ? all : own;
     }
 
     private static FreshCache.Stamped<Answer> stamped(Supplier<Answer> make) {
@@ -75,12 +90,20 @@ class CatalogAnswers {
     /** Whoever changes the catalogue may have changed any list. */
     @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
     void forget(CatalogChanged changed) {
+        allForgottenNanos = System.nanoTime();
         answers.forgetAll();
     }
 
     /** In lists, stock may be a second old. */
     @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
     void forget(StockChanged changed) {
-        changed.products().forEach(product -> answers.forget(key(product)));
+        var now = System.nanoTime();
+        for (var product : changed.products()) {
+            var key = key(product);
+            if (shared.isOn()) {
+                forgotten.put(key, now);
+            }
+            answers.forget(key);
+        }
     }
 }

@@ -3,6 +3,8 @@ package productstore.platform;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -48,6 +50,43 @@ public final class Answer {
             answer.header(HttpHeaders.LINK, link);
         }
         return answer.body(body);
+    }
+
+    /**
+     * This answer for another store.
+     *
+     * @param bornMicros when the reading of its data began, by a clock that both know
+     */
+    public byte[] bytes(long bornMicros) {
+        var tag = etag.getBytes(StandardCharsets.UTF_8);
+        var links = link == null ? new byte[0] : link.getBytes(StandardCharsets.UTF_8);
+        return ByteBuffer.allocate(Long.BYTES + 2 * Integer.BYTES + tag.length + links.length + body.length)
+                .putLong(bornMicros)
+                .putInt(tag.length)
+                .putInt(links.length)
+                .put(tag)
+                .put(links)
+                .put(body)
+                .array();
+    }
+
+    /** What {@link #bytes} was told of the birth. */
+    public static long bornMicros(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).getLong();
+    }
+
+    /** Reads what {@link #bytes} made. */
+    public static Answer of(byte[] bytes) {
+        var buffer = ByteBuffer.wrap(bytes, Long.BYTES, bytes.length - Long.BYTES);
+        var tag = new byte[buffer.getInt()];
+        var links = new byte[buffer.getInt()];
+        buffer.get(tag).get(links);
+        var body = new byte[buffer.remaining()];
+        buffer.get(body);
+        return new Answer(
+                body,
+                new String(tag, StandardCharsets.UTF_8),
+                links.length == 0 ? null : new String(links, StandardCharsets.UTF_8));
     }
 
     /** Whether {@link #write} can tell what to do by this {@code If-None-Match}. */
