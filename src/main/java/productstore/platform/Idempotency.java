@@ -80,14 +80,17 @@ public class Idempotency {
 
     @Scheduled(fixedDelayString = "PT10M", initialDelayString = "PT1M")
     void purge() {
-        db.sql("DELETE FROM idempotency_key WHERE created_at < :before")
+        db.sql("/* idempotency.purge */ DELETE FROM idempotency_key WHERE created_at < :before")
                 .param("before", java.sql.Timestamp.from(Instant.now().minus(KEPT)))
                 .update();
     }
 
     // The lock ends with the transaction, and so with a crash too. Two keys of one hash would only cost a needless 409.
     private boolean lock(UUID userId, String key) {
-        return db.sql("SELECT pg_try_advisory_xact_lock(hashtextextended(:user_id || '/' || :key, 0))")
+        return db.sql("""
+                /* idempotency.lock */
+                SELECT pg_try_advisory_xact_lock(hashtextextended(:user_id || '/' || :key, 0))
+                """)
                 .param("user_id", userId.toString())
                 .param("key", key)
                 .query(Boolean.class)
@@ -96,6 +99,7 @@ public class Idempotency {
 
     private @Nullable Kept find(UUID userId, String key) {
         return db.sql("""
+                        /* idempotency.find */
                         SELECT request_hash, status, location, body
                         FROM idempotency_key
                         WHERE user_id = :user_id AND key = :key AND created_at >= :since
@@ -115,6 +119,7 @@ public class Idempotency {
 
     private void keep(UUID userId, String key, String hash, ResponseEntity<byte[]> answer) {
         db.sql("""
+                        /* idempotency.keep */
                         INSERT INTO idempotency_key (user_id, key, request_hash, status, location, body, created_at)
                         VALUES (:user_id, :key, :hash, :status, :location, :body, now())
                         ON CONFLICT (user_id, key) DO UPDATE SET
