@@ -100,8 +100,10 @@ public class Store {
 
     private static String somethingToOrder(ApplicationContext context) {
         return context.getBean(JdbcClient.class)
-                .sql(
-                        "SELECT id FROM product WHERE archived_at IS NULL AND in_stock ORDER BY created_at DESC, id DESC LIMIT 1")
+                .sql("""
+                /* welcome.product */
+                SELECT id FROM product WHERE archived_at IS NULL AND in_stock ORDER BY created_at DESC, id DESC LIMIT 1
+                """)
                 .query(String.class)
                 .optional()
                 .orElse("the id of a product");

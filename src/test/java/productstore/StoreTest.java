@@ -7,6 +7,8 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.springframework.beans.factory.annotation.Autowired;
 import org.springframework.boot.test.context.SpringBootTest;
 import org.springframework.boot.test.web.server.LocalServerPort;
@@ -39,6 +41,19 @@ public abstract class StoreTest {
 
     @Autowired
     private Users users;
+
+    private UnnamedStatements unnamed;
+
+    @BeforeEach
+    void watchStatements() {
+        unnamed = UnnamedStatements.watch();
+    }
+
+    @AfterEach
+    void everyStatementHadAName() {
+        unnamed.end();
+        assertThat(unnamed.faults()).as("statements without a name").isEmpty();
+    }
 
     protected Client anyone() {
         return new Client("http://127.0.0.1:" + port, null);

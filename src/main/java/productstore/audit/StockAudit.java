@@ -28,9 +28,11 @@ class StockAudit {
     // may.
     @Transactional(readOnly = true, isolation = Isolation.REPEATABLE_READ)
     List<Drift> drifts() {
-        db.sql("SET LOCAL statement_timeout = '60s'").update();
-        db.sql("SET LOCAL work_mem = '64MB'").update();
+        db.sql("/* audit.statement_timeout */ SET LOCAL statement_timeout = '60s'")
+                .update();
+        db.sql("/* audit.work_mem */ SET LOCAL work_mem = '64MB'").update();
         return db.sql("""
+                        /* audit.drifts */
                         WITH ledger AS (
                             SELECT product_id, sum(delta) AS moved, sum(delta) FILTER (WHERE order_id IS NULL) AS delivered
                             FROM stock_entry

@@ -47,6 +47,7 @@ class RefreshTokens {
             var family = Ids.next();
             // FOR SHARE waits for a deactivation that is under way, so that none of its user's families escapes it.
             int made = db.sql("""
+                    /* refresh_family.insert */
                     INSERT INTO refresh_family (id, user_id, created_at)
                     SELECT :id, u.id, now() FROM app_user u WHERE u.id = :user AND u.active FOR SHARE
                     """).param("id", family).param("user", userId).update();
@@ -77,7 +78,7 @@ class RefreshTokens {
                 revoke(family.get());
                 return null;
             }
-            db.sql("UPDATE refresh_token SET used_at = now() WHERE token_hash = :hash")
+            db.sql("/* refresh_token.use */ UPDATE refresh_token SET used_at = now() WHERE token_hash = :hash")
                     .param("hash", hash)
                     .update();
             return new Renewed(state.user(), add(family.get()));
@@ -91,9 +92,10 @@ class RefreshTokens {
 
     /** Ends all sign-ins of a user, in the caller's transaction. */
     void endAll(UUID userId) {
-        db.sql("UPDATE refresh_family SET revoked_at = now() WHERE user_id = :user AND revoked_at IS NULL")
-                .param("user", userId)
-                .update();
+        db.sql("""
+                /* refresh_family.revoke_all */
+                UPDATE refresh_family SET revoked_at = now() WHERE user_id = :user AND revoked_at IS NULL
+                """).param("user", userId).update();
     }
 
     /** Deletes tokens whose time is over, and families that have none left. */
@@ -103,6 +105,7 @@ class RefreshTokens {
         int deleted;
         do {
             deleted = db.sql("""
+                    /* refresh_token.purge */
                     DELETE FROM refresh_token WHERE token_hash IN (
                         SELECT token_hash FROM refresh_token WHERE expires_at < now()
                         ORDER BY expires_at LIMIT :batch FOR UPDATE SKIP LOCKED)
@@ -110,6 +113,7 @@ class RefreshTokens {
         } while (deleted == PURGE_BATCH);
         do {
             deleted = db.sql("""
+                    /* refresh_family.purge */
                     DELETE FROM refresh_family WHERE id IN (
                         SELECT f.id FROM refresh_family f
                         WHERE NOT EXISTS (SELECT FROM refresh_token t WHERE t.family_id = f.id)
@@ -120,6 +124,7 @@ class RefreshTokens {
 
     private Optional<UUID> lockFamily(byte[] hash) {
         return db.sql("""
+                /* refresh_family.lock */
                 SELECT f.id FROM refresh_family f JOIN refresh_token t ON t.family_id = f.id
                 WHERE t.token_hash = :hash FOR UPDATE OF f
                 """).param("hash", hash).query(UUID.class).optional();
@@ -128,6 +133,7 @@ class RefreshTokens {
     // A statement of its own after lockFamily(): the one that waited for the lock still saw the token as unused.
     private Optional<State> state(byte[] hash) {
         return db.sql("""
+                /* refresh_token.find */
                 SELECT u.id, u.email, u.name, u.role, u.active, u.created_at,
                        f.revoked_at IS NOT NULL AS revoked, t.used_at IS NOT NULL AS used, t.expires_at <= now() AS expired
                 FROM refresh_token t JOIN refresh_family f ON f.id = t.family_id JOIN app_user u ON u.id = f.user_id
@@ -143,9 +149,10 @@ class RefreshTokens {
     }
 
     private void revoke(UUID family) {
-        db.sql("UPDATE refresh_family SET revoked_at = now() WHERE id = :id AND revoked_at IS NULL")
-                .param("id", family)
-                .update();
+        db.sql("""
+                /* refresh_family.revoke */
+                UPDATE refresh_family SET revoked_at = now() WHERE id = :id AND revoked_at IS NULL
+                """).param("id", family).update();
     }
 
     private String add(UUID family) {
@@ -153,6 +160,7 @@ class RefreshTokens {
         RANDOM.nextBytes(bytes);
         var token = Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
         db.sql("""
+                /* refresh_token.insert */
                 INSERT INTO refresh_token (token_hash, family_id, expires_at)
                 VALUES (:hash, :family, now() + make_interval(days => :days))
                 """)

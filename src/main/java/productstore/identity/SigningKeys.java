@@ -117,12 +117,13 @@ class SigningKeys implements InitializingBean {
         var next = newKey();
         transaction.executeWithoutResult(_ -> {
             lock();
-            db.sql("UPDATE signing_key SET retired_at = now() WHERE retired_at IS NULL")
+            db.sql("/* signing_key.retire */ UPDATE signing_key SET retired_at = now() WHERE retired_at IS NULL")
                     .update();
             insert(next);
-            db.sql("DELETE FROM signing_key WHERE retired_at < now() - make_interval(secs => :life)")
-                    .param("life", RETIRED_KEY_LIFE.toSeconds())
-                    .update();
+            db.sql("""
+                /* signing_key.purge */
+                DELETE FROM signing_key WHERE retired_at < now() - make_interval(secs => :life)
+                """).param("life", RETIRED_KEY_LIFE.toSeconds()).update();
         });
         reload();
         log.info("access tokens are signed with a new key from now on");
@@ -180,7 +181,7 @@ class SigningKeys implements InitializingBean {
     }
 
     private void lock() {
-        db.sql("SELECT pg_advisory_xact_lock(:lock)")
+        db.sql("/* signing_key.lock */ SELECT pg_advisory_xact_lock(:lock)")
                 .param("lock", LOCK)
                 .query((_, _) -> true)
                 .single();
@@ -188,6 +189,7 @@ class SigningKeys implements InitializingBean {
 
     private List<Row> rows() {
         return db.sql("""
+                /* signing_key.list */
                 SELECT kid, private_key, public_key, retired_at IS NOT NULL AS retired
                 FROM signing_key
                 WHERE retired_at IS NULL OR retired_at > now() - make_interval(secs => :life)
@@ -200,6 +202,7 @@ class SigningKeys implements InitializingBean {
 
     private void insert(KeyPair pair) {
         db.sql("""
+                /* signing_key.insert */
                 INSERT INTO signing_key (kid, private_key, public_key, created_at)
                 VALUES (:kid, :privateKey, :publicKey, now())
                 """)

@@ -33,6 +33,7 @@ class UserRepository {
     /** False, and nothing written, if the e-mail is taken. */
     boolean insert(UUID id, String email, String name, Role role, String passwordHash) {
         return db.sql("""
+                /* user.insert */
                 INSERT INTO app_user (id, email, name, role, password_hash, created_at)
                 VALUES (:id, :email, :name, :role, :passwordHash, now())
                 ON CONFLICT (email) DO NOTHING
@@ -47,7 +48,7 @@ class UserRepository {
     }
 
     Optional<User> find(UUID id) {
-        return db.sql("SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id")
+        return db.sql("/* user.find */ SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id")
                 .param("id", id)
                 .query((row, _) -> user(row))
                 .optional();
@@ -55,15 +56,16 @@ class UserRepository {
 
     /** As {@link #find}, and no one else changes the user until this transaction ends. */
     Optional<User> lock(UUID id) {
-        return db.sql("SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id FOR UPDATE")
-                .param("id", id)
-                .query((row, _) -> user(row))
-                .optional();
+        return db.sql("""
+                /* user.lock */
+                SELECT id, email, name, role, active, created_at FROM app_user WHERE id = :id FOR UPDATE
+                """).param("id", id).query((row, _) -> user(row)).optional();
     }
 
     /** A page of all users, newest first. */
     List<Paging.Placed<User>> list(Paging paging) {
         return db.sql("""
+                /* user.list */
                 SELECT id, email, name, role, active, created_at, created_at::text AS key
                 FROM app_user
                 WHERE %s
@@ -81,11 +83,14 @@ class UserRepository {
     }
 
     long count() {
-        return db.sql("SELECT count(*) FROM app_user").query(Long.class).single();
+        return db.sql("/* user.count */ SELECT count(*) FROM app_user")
+                .query(Long.class)
+                .single();
     }
 
     Optional<Account> findAccount(String email) {
         return db.sql("""
+                /* user.find_account */
                 SELECT id, email, name, role, active, created_at, password_hash
                 FROM app_user WHERE email = :email
                 """)
@@ -108,21 +113,21 @@ class UserRepository {
 
     /** Makes changes of rights come one at a time, over all stores, until this transaction ends. */
     void lockRights() {
-        db.sql("SELECT pg_advisory_xact_lock(:lock)")
+        db.sql("/* user.lock_rights */ SELECT pg_advisory_xact_lock(:lock)")
                 .param("lock", RIGHTS_LOCK)
                 .query((_, _) -> true)
                 .single();
     }
 
     boolean otherActiveAdministrator(UUID id) {
-        return db.sql("SELECT EXISTS (SELECT FROM app_user WHERE role = 'admin' AND active AND id <> :id)")
-                .param("id", id)
-                .query(Boolean.class)
-                .single();
+        return db.sql("""
+                /* user.other_administrator */
+                SELECT EXISTS (SELECT FROM app_user WHERE role = 'admin' AND active AND id <> :id)
+                """).param("id", id).query(Boolean.class).single();
     }
 
     void update(UUID id, Role role, boolean active) {
-        db.sql("UPDATE app_user SET role = :role, active = :active WHERE id = :id")
+        db.sql("/* user.update */ UPDATE app_user SET role = :role, active = :active WHERE id = :id")
                 .param("id", id)
                 .param("role", role.code())
                 .param("active", active)

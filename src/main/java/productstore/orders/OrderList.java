@@ -122,6 +122,7 @@ class OrderList {
     static String pageSql(Filter filter, Paging paging) {
         var sort = filter.sort();
         return """
+                /* order.page */
                 WITH page (id, sort_key) AS (
                     SELECT o.id, %s FROM orders o WHERE %s AND %s
                     %s LIMIT :rows OFFSET :skip)
@@ -140,7 +141,7 @@ class OrderList {
     }
 
     static String totalSql(Filter filter) {
-        return "SELECT count(*) FROM orders o WHERE " + conditions(filter);
+        return "/* order.total */ SELECT count(*) FROM orders o WHERE " + conditions(filter);
     }
 
     private static String conditions(Filter filter) {

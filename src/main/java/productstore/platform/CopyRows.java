@@ -7,6 +7,7 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
+import productstore.platform.Operations.Operation;
 
 /**
  * Streams rows into a table with COPY, the fastest way in. While it is open its connection can do nothing else. Closed
@@ -19,6 +20,9 @@ public final class CopyRows implements AutoCloseable {
     private byte[] buffer = new byte[BUFFER_BYTES + BUFFER_BYTES / 4];
     private int used;
     private boolean rowBegun;
+    private final @Nullable Operation operation;
+    private long waitedNanos;
+    private boolean finished;
 
     /**
      * Begins.
@@ -27,7 +31,11 @@ public final class CopyRows implements AutoCloseable {
      * @param target a table and its columns, {@code stock (product_id, quantity)}; not a client's text
      */
     public CopyRows(Connection connection, String target) throws SQLException {
-        copy = connection.unwrap(PGConnection.class).getCopyAPI().copyIn("COPY " + target + " FROM STDIN");
+        var sql = "/* copy.%s */ COPY %s FROM STDIN".formatted(target.split("[ (]", 2)[0], target);
+        operation = connection.isWrapperFor(MeasuredConnection.class)
+                ? connection.unwrap(MeasuredConnection.class).operations().of(sql)
+                : null;
+        copy = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(sql);
     }
 
     /** Adds the next column's value to the row: its {@code toString()}, or NULL. */
@@ -57,11 +65,18 @@ public final class CopyRows implements AutoCloseable {
     /** Ends the copy. */
     public void finish() throws SQLException {
         flush();
+        long begin = System.nanoTime();
         copy.endCopy();
+        waitedNanos += System.nanoTime() - begin;
+        finished = true;
     }
 
     @Override
     public void close() throws SQLException {
+        // Only what was waited for the database: making the rows takes time of our own.
+        if (operation != null) {
+            operation.record(waitedNanos, !finished);
+        }
         if (copy.isActive()) {
             copy.cancelCopy();
         }
@@ -92,7 +107,9 @@ public final class CopyRows implements AutoCloseable {
     }
 
     private void flush() throws SQLException {
+        long begin = System.nanoTime();
         copy.writeToCopy(buffer, 0, used);
+        waitedNanos += System.nanoTime() - begin;
         used = 0;
     }
 }

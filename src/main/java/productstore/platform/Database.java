@@ -2,8 +2,10 @@ package productstore.platform;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -11,7 +13,7 @@ import java.time.Duration;
 import java.util.Properties;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
+import org.springframework.boot.flyway.autoconfigure.FlywayConfigurationCustomizer;
 import org.springframework.boot.jdbc.autoconfigure.DataSourceProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
@@ -21,8 +23,15 @@ import org.springframework.jdbc.datasource.DelegatingDataSource;
 @Configuration(proxyBeanMethods = false)
 class Database {
     @Bean
-    FairGate dataSource(DataSourceProperties properties, Limits limits) {
-        return new FairGate(pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait());
+    FairGate dataSource(DataSourceProperties properties, Limits limits, MeterRegistry registry) {
+        return new FairGate(
+                pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait(), registry);
+    }
+
+    /** Migrations run before anybody waits at the gate, and their statements are not the store's operations. */
+    @Bean
+    FlywayConfigurationCustomizer migrationsPastTheGate(FairGate gate) {
+        return flyway -> flyway.dataSource(gate.pool());
     }
 
     /** Opens connections beside the pool, for what holds one all the time. */
@@ -87,17 +96,44 @@ class Database {
         /** Connections that the pool has beyond those the gate gives out. */
         static final int SPARE = 1;
 
+        private static final Duration[] WAIT_BUCKETS = {
+            Duration.ofMillis(1),
+            Duration.ofMillis(10),
+            Duration.ofMillis(100),
+            Duration.ofMillis(500),
+            Duration.ofSeconds(1),
+            Duration.ofSeconds(5)
+        };
+
         private final HikariDataSource pool;
         private final Semaphore permits;
         private final int queue;
         private final Duration wait;
+        private final Operations operations;
+        private final Timer waits;
+        private final Counter refusals;
 
-        FairGate(HikariDataSource pool, int connections, int queue, Duration wait) {
+        FairGate(HikariDataSource pool, int connections, int queue, Duration wait, MeterRegistry registry) {
             super(pool);
             this.pool = pool;
             this.permits = new Semaphore(connections, true);
             this.queue = queue;
             this.wait = wait;
+            this.operations = new Operations(registry);
+            this.waits = Timer.builder("store.database.wait")
+                    .description("How long requests waited for their turn at the database, in vain too")
+                    .serviceLevelObjectives(WAIT_BUCKETS)
+                    .register(registry);
+            this.refusals = Counter.builder("store.database.refused")
+                    .description("Requests turned away because too many waited for the database, or they for too long")
+                    .register(registry);
+            Gauge.builder("store.database.waiting", permits, Semaphore::getQueueLength)
+                    .description("Requests that wait for their turn at the database now")
+                    .register(registry);
+        }
+
+        HikariDataSource pool() {
+            return pool;
         }
 
         @Override
@@ -105,7 +141,7 @@ class Database {
             enter();
             var entered = true;
             try {
-                var connection = leavingOnClose(super.getConnection());
+                var connection = new MeasuredConnection(super.getConnection(), operations, permits::release);
                 entered = false;
                 return connection;
             } finally {
@@ -121,7 +157,7 @@ class Database {
          * @throws SQLException as {@link #getConnection()}, but never for the gate's sake
          */
         Connection getSpareConnection() throws SQLException {
-            return super.getConnection();
+            return new MeasuredConnection(super.getConnection(), operations, () -> {});
         }
 
         @Override
@@ -130,6 +166,7 @@ class Database {
         }
 
         private void enter() {
+            long begin = System.nanoTime();
             try {
                 // Without a wait first: a queue of length 0 still lets in whoever need not queue.
                 if (permits.tryAcquire(0, TimeUnit.NANOSECONDS)
@@ -139,25 +176,12 @@ class Database {
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            } finally {
+                waits.record(System.nanoTime() - begin, TimeUnit.NANOSECONDS);
             }
+            refusals.increment();
             throw Problem.of(ProblemCode.OVERLOADED, "Too many requests wait for the database; nothing was changed.")
                     .retryAfter(Duration.ofSeconds(1));
-        }
-
-        private Connection leavingOnClose(Connection connection) {
-            var open = new AtomicBoolean(true);
-            return (Connection) Proxy.newProxyInstance(
-                    FairGate.class.getClassLoader(), new Class<?>[] {Connection.class}, (proxy, method, arguments) -> {
-                        try {
-                            return method.invoke(connection, arguments);
-                        } catch (InvocationTargetException e) {
-                            throw e.getCause();
-                        } finally {
-                            if (method.getName().equals("close") && open.compareAndSet(true, false)) {
-                                permits.release();
-                            }
-                        }
-                    });
         }
     }
 }

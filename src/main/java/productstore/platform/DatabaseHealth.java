@@ -70,7 +70,7 @@ class DatabaseHealth implements HealthIndicator {
             @Nullable MigrationVersion newest = null;
             try (var statement = connection.createStatement();
                     var rows = statement.executeQuery(
-                            "SELECT version FROM flyway_schema_history WHERE success AND version IS NOT NULL")) {
+                            "/* health.schema */ SELECT version FROM flyway_schema_history WHERE success AND version IS NOT NULL")) {
                 while (rows.next()) {
                     var version = MigrationVersion.fromVersion(rows.getString(1));
                     if (newest == null || version.compareTo(newest) > 0) {

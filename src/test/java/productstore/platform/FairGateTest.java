@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -57,7 +60,7 @@ class FairGateTest {
         nowhere.setJdbcUrl("jdbc:postgresql://127.0.0.1:1/nothing");
         nowhere.setConnectionTimeout(250);
         nowhere.setInitializationFailTimeout(-1);
-        try (var gate = new FairGate(new HikariDataSource(nowhere), 1, 0, LONG)) {
+        try (var gate = new FairGate(new HikariDataSource(nowhere), 1, 0, LONG, new SimpleMeterRegistry())) {
             for (int n = 0; n < 3; n++) {
                 assertThatThrownBy(gate::getConnection).isInstanceOf(SQLException.class);
             }
@@ -146,7 +149,36 @@ class FairGateTest {
         }
     }
 
+    @Test
+    void waitsAndRefusalsAreCounted() throws Exception {
+        var registry = new SimpleMeterRegistry();
+        try (var gate = gate(1, 1, LONG, registry)) {
+            assertThat(registry.get("store.database.refused").counter().count()).isZero();
+            Thread waiting;
+            try (var held = gate.getConnection()) {
+                assertThat(held.isValid(5)).isTrue();
+                waiting = waiting(() -> assertThat(refusalOf(gate)).isNull());
+                assertThat(registry.get("store.database.waiting").gauge().value())
+                        .isEqualTo(1);
+                assertRefused(gate);
+                Thread.sleep(50);
+            }
+            assertThat(waiting.join(LONG)).isTrue();
+            assertThat(registry.get("store.database.waiting").gauge().value()).isZero();
+            assertThat(registry.get("store.database.refused").counter().count()).isEqualTo(1);
+            var waits = registry.get("store.database.wait").timer();
+            assertThat(waits.count())
+                    .as("the one let in at once, the one that waited, the one refused")
+                    .isEqualTo(3);
+            assertThat(waits.totalTime(TimeUnit.MILLISECONDS)).isBetween(50.0, 10_000.0);
+        }
+    }
+
     private static FairGate gate(int connections, int queue, Duration wait) {
+        return gate(connections, queue, wait, new SimpleMeterRegistry());
+    }
+
+    private static FairGate gate(int connections, int queue, Duration wait, MeterRegistry registry) {
         var database = TestDatabase.create();
         var config = new HikariConfig();
         config.setJdbcUrl(database.url());
@@ -154,7 +186,7 @@ class FairGateTest {
         config.setPassword(database.password());
         config.setMaximumPoolSize(connections + FairGate.SPARE);
         config.setMinimumIdle(1);
-        return new FairGate(new HikariDataSource(config), connections, queue, wait);
+        return new FairGate(new HikariDataSource(config), connections, queue, wait, registry);
     }
 
     private static void assertRefused(FairGate gate) {

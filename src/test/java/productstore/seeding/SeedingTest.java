@@ -137,7 +137,7 @@ class SeedingTest extends StoreTest {
             while (number("""
                             SELECT count(pg_terminate_backend(a.pid))
                             FROM pg_stat_activity a
-                            WHERE a.datname = current_database() AND a.query LIKE 'COPY order_line %'
+                            WHERE a.datname = current_database() AND a.query LIKE '/* copy.order_line */ %'
                             """) == 0) {
                 Thread.onSpinWait();
             }
