@@ -80,7 +80,9 @@ def main(words) -> int:
         print(missing, file=sys.stderr)
         return WRONG_USE
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+        # Under nohup a terminal that closes is not meant.
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)
     out = options.out.resolve()
     java = str(pathlib.Path(os.environ["JAVA_HOME"]) / "bin" / "java")
     bench = Bench(ROOT, out, java, os.environ["BENCH_JAVA_OPTIONS"], options.products, options.rounds, options.seconds)

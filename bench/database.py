@@ -64,7 +64,7 @@ class Database:
         # Checks of deferred foreign keys run at COMMIT, outside of any statement, and so count as a client's.
         return int(self.value(f"""sum(calls) FROM pg_stat_statements
             WHERE toplevel AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND query NOT LIKE '{_QUESTION}%' AND query NOT LIKE 'SELECT 1 FROM ONLY%'"""))
+                AND query NOT LIKE '{_QUESTION}%' AND query NOT LIKE 'SELECT % FROM ONLY %'"""))
 
     def rows_of_tables(self) -> dict:
         """How many rows each of the store's tables has."""

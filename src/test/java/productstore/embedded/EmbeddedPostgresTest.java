@@ -43,6 +43,19 @@ class EmbeddedPostgresTest {
     }
 
     @Test
+    void whatEachStatementCostsIsCounted() throws SQLException {
+        try (EmbeddedPostgres postgres = start();
+                Connection connection = connect(postgres)) {
+            execute(connection, "CREATE EXTENSION pg_stat_statements");
+            for (int time = 1; time <= 3; time++) {
+                execute(connection, "SELECT 'ягода' AS counted");
+            }
+            assertThat(value(connection, "SELECT calls FROM pg_stat_statements WHERE query LIKE '%AS counted'"))
+                    .isEqualTo("3");
+        }
+    }
+
+    @Test
     void durabilityCannotBeSwitchedOffFromInside() throws SQLException {
         try (EmbeddedPostgres postgres = start();
                 Connection connection = connect(postgres)) {
