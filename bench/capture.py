@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import datetime
+import functools
 import subprocess
 import threading
 import time
@@ -25,6 +26,23 @@ MOST_IN_FLIGHT = 6
 TRIES = 3
 PAUSE_S = 0.3
 """Long enough for what was sent to wait where it is to wait, and well below the store's own limits."""
+
+
+QUIET_S = 2
+"""What the database is asked in this time without a call of ours, the store asks for itself, call or no call."""
+
+
+def _of_calls(database: Database, calls) -> tuple[list, list[list[Executed]]]:
+    """Makes calls one after the other; what each returned, and the statements it was made of."""
+    with database.logging() as since_last:
+        time.sleep(QUIET_S)
+        always = {one.sql for one in since_last()}
+        results, runs = [], []
+        for call in calls:
+            results.append(call())
+            # The driver asks whether a connection is alive with a statement of no text.
+            runs.append([one for one in since_last() if one.sql and one.sql not in always])
+    return results, runs
 
 
 def _commonest(runs: list[list[Executed]]) -> int:
@@ -49,11 +67,7 @@ def _general(database: Database, executed: list[Executed], marks: Marks) -> list
 def list_statements(database: Database, store: Server, pages) -> tuple[list[Statement], Marks]:
     """What a store without a cache runs for a list."""
     pages = pages[:REPEATS]
-    with database.logging() as since_last:
-        runs = []
-        for page in pages:
-            store.call("GET", page.path)
-            runs.append(since_last())
+    _, runs = _of_calls(database, [functools.partial(store.call, "GET", page.path) for page in pages])
     n = _commonest(runs)
     marks = Marks()
     marks.add("categories", pages[n].category, within_text=True)
@@ -84,11 +98,7 @@ def _mark_order(marks: Marks, key: str, order: dict) -> None:
 
 def order_statements(database: Database, store: Server, token: str, baskets) -> tuple[list[Statement], Marks]:
     """What the store runs for an order that comes alone; a basket is the products of one order."""
-    with database.logging() as since_last:
-        runs, placed = [], []
-        for n in range(REPEATS):
-            placed.append(place(store, token, baskets[n % len(baskets)]))
-            runs.append(since_last())
+    placed, runs = _of_calls(database, [functools.partial(place, store, token, basket) for basket in baskets[:REPEATS]])
     n = _commonest(runs)
     marks = Marks()
     _mark_order(marks, *placed[n])

@@ -18,6 +18,10 @@ class LoadFailed(Exception):
     """A run of which some answers were not what they should be: its figures count for nothing."""
 
 
+class NothingDone(LoadFailed):
+    """Not one transaction came to its end in the time there was."""
+
+
 def read_wrk(output: str) -> dict:
     """The line that lua/common.lua prints, as requests, per_second, p50_ms, p99_ms and longest_ms."""
     line = next((line for line in output.splitlines() if line.startswith("RESULT ")), None)
@@ -72,8 +76,10 @@ def read_pgbench(output: str, calls: int) -> dict:
 
     processed = int(figure(r"number of transactions actually processed: (\d+)"))
     failed = int(figure(r"number of failed transactions: (\d+)"))
-    if failed or not processed:
+    if failed:
         raise LoadFailed(f"pgbench: {processed} transactions went well, {failed} did not")
+    if not processed:
+        raise NothingDone("pgbench did not end one transaction in its time")
     tps = float(figure(r"tps = ([\d.]+) \(without initial connection time\)"))
     return {"requests": processed * calls, "seconds": processed / tps, "per_second": tps * calls}
 

@@ -2,7 +2,7 @@
 
 import unittest
 
-from bench.load import LoadFailed, read_pgbench, read_wrk
+from bench.load import LoadFailed, NothingDone, read_pgbench, read_wrk
 
 WRK = """\
 Running 1s test @ http://127.0.0.1:18080
@@ -47,6 +47,10 @@ class PgbenchTest(unittest.TestCase):
     def test_a_failed_transaction_fails_the_run(self):
         with self.assertRaisesRegex(LoadFailed, "1 did not"):
             read_pgbench(PGBENCH % 1, 16)
+
+    def test_a_run_without_a_transaction_is_told_apart_from_one_that_failed(self):
+        with self.assertRaises(NothingDone):
+            read_pgbench((PGBENCH % 0).replace("processed: 600", "processed: 0"), 16)
 
     def test_no_result_fails_the_run(self):
         with self.assertRaisesRegex(LoadFailed, "connection refused"):
