@@ -3,7 +3,6 @@ package productstore.catalog;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.micrometer.core.instrument.MeterRegistry;
-import jakarta.servlet.http.HttpServletRequest;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.function.Supplier;
@@ -49,7 +48,7 @@ class CatalogAnswers {
     /**
      * The answer to a request, made now if it is not here.
      *
-     * @param key what {@link #key} says of it
+     * @param key what is asked for; see {@link productstore.platform.Page#address} and {@link #key}
      */
     Answer get(String key, Supplier<Answer> make) {
         return on ? answers.get(key, () -> shared.get(key, forgottenNanos(key), () -> stamped(make))) : make.get();
@@ -70,16 +69,6 @@ class CatalogAnswers {
     @Nullable
     Answer ready(String key) {
         return answers.ready(key);
-    }
-
-    /** What a request asks for: its path, without a slash at the end, and its query. */
-    static String key(HttpServletRequest request) {
-        var path = request.getRequestURI();
-        if (path.endsWith("/")) {
-            path = path.substring(0, path.length() - 1);
-        }
-        var query = request.getQueryString();
-        return query == null ? path : path + "?" + query;
     }
 
     /** The key of a product's page; whatever query a client adds to it means nothing. */

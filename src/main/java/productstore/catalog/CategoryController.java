@@ -1,6 +1,5 @@
 package productstore.catalog;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -22,33 +21,26 @@ import productstore.platform.Ids;
 @RestController
 @RequestMapping(path = "/api/categories", produces = MediaType.APPLICATION_JSON_VALUE)
 class CategoryController {
-    private static final String ALL = "/api/categories";
-
     private final Categories categories;
     private final Idempotency idempotency;
     private final EntityTags tags;
-    private final CatalogAnswers answers;
+    private final CatalogReads reads;
 
-    CategoryController(Categories categories, Idempotency idempotency, EntityTags tags, CatalogAnswers answers) {
-        this.answers = answers;
+    CategoryController(Categories categories, Idempotency idempotency, EntityTags tags, CatalogReads reads) {
+        this.reads = reads;
         this.categories = categories;
         this.idempotency = idempotency;
         this.tags = tags;
     }
 
-    record CategoryItems(List<Category> items) {}
-
     @GetMapping
     ResponseEntity<byte[]> list() {
-        return answers.get(ALL, () -> tags.answer(new CategoryItems(categories.all())))
-                .entity();
+        return reads.categories().entity();
     }
 
     @GetMapping("/{id}")
     ResponseEntity<byte[]> read(@PathVariable String id) {
-        var categoryId = Ids.ofPath(id);
-        return answers.get(ALL + "/" + categoryId, () -> tags.answer(categories.read(categoryId)))
-                .entity();
+        return reads.category(Ids.ofPath(id)).entity();
     }
 
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)

@@ -22,7 +22,7 @@ import productstore.inventory.Inventory;
 import productstore.platform.EntityTags;
 import productstore.platform.Idempotency;
 import productstore.platform.Ids;
-import productstore.platform.Paging;
+import productstore.platform.Page;
 import productstore.platform.Validation;
 import tools.jackson.databind.JsonNode;
 
@@ -35,12 +35,12 @@ class ProductController {
     private final MergePatch mergePatch;
     private final Idempotency idempotency;
     private final EntityTags tags;
-    private final CatalogAnswers answers;
+    private final CatalogReads reads;
 
     ProductController(
-            Catalog catalog, MergePatch mergePatch, Idempotency idempotency, EntityTags tags, CatalogAnswers answers) {
+            Catalog catalog, MergePatch mergePatch, Idempotency idempotency, EntityTags tags, CatalogReads reads) {
         this.catalog = catalog;
-        this.answers = answers;
+        this.reads = reads;
         this.mergePatch = mergePatch;
         this.idempotency = idempotency;
         this.tags = tags;
@@ -50,21 +50,12 @@ class ProductController {
 
     @GetMapping
     ResponseEntity<byte[]> list(@RequestParam Map<String, String> query, HttpServletRequest request) {
-        return answers.get(CatalogAnswers.key(request), () -> {
-                    var validation = new Validation();
-                    var filter = ProductList.Filter.of(validation, query);
-                    var paging = Paging.of(validation, query);
-                    validation.done();
-                    return tags.answer(catalog.list(filter, paging));
-                })
-                .entity();
+        return reads.products(Page.address(request), query).entity();
     }
 
     @GetMapping("/{id}")
     ResponseEntity<byte[]> read(@PathVariable String id) {
-        var productId = Ids.ofPath(id);
-        return answers.get(CatalogAnswers.key(productId), () -> tags.answer(catalog.read(productId)))
-                .entity();
+        return reads.product(Ids.ofPath(id)).entity();
     }
 
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)

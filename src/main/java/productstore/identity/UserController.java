@@ -1,5 +1,6 @@
 package productstore.identity;
 
+import jakarta.servlet.http.HttpServletRequest;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
@@ -33,11 +34,11 @@ class UserController {
     record Change(@Nullable String role, @Nullable Boolean active) {}
 
     @GetMapping
-    ResponseEntity<Page<User>> list(@RequestParam Map<String, String> query) {
+    ResponseEntity<Page<User>> list(@RequestParam Map<String, String> query, HttpServletRequest request) {
         var validation = new Validation();
         var paging = Paging.of(validation, query);
         validation.done();
-        return users.list(paging).answer();
+        return users.list(paging).answer(request);
     }
 
     @GetMapping("/{userId}")

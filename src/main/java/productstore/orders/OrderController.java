@@ -1,5 +1,6 @@
 package productstore.orders;
 
+import jakarta.servlet.http.HttpServletRequest;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
@@ -65,12 +66,13 @@ class OrderController {
     }
 
     @GetMapping
-    ResponseEntity<Page<Order>> list(@RequestParam Map<String, String> query, CurrentUser user) {
+    ResponseEntity<Page<Order>> list(
+            @RequestParam Map<String, String> query, HttpServletRequest request, CurrentUser user) {
         var validation = new Validation();
         var filter = OrderList.Filter.of(validation, Orders.scope(user), query);
         var paging = Paging.of(validation, query);
         validation.done();
-        return orders.list(filter, paging).answer();
+        return orders.list(filter, paging).answer(request);
     }
 
     @GetMapping("/{id}")

@@ -89,12 +89,12 @@ public final class Answer {
                 links.length == 0 ? null : new String(links, StandardCharsets.UTF_8));
     }
 
-    /** Whether {@link #write} can tell what to do by this {@code If-None-Match}. */
-    public boolean isPlain(@Nullable String ifNoneMatch) {
-        return ifNoneMatch == null || ifNoneMatch.equals(etag);
+    /** Whether this {@code If-None-Match} is this answer's tag and nothing else. */
+    public boolean isTagged(String ifNoneMatch) {
+        return ifNoneMatch.equals(etag);
     }
 
-    /** Writes the very answer that {@link #entity} would become. */
+    /** Writes the very answer that {@link #entity} would become; an {@code If-None-Match} there is, {@link #isTagged}. */
     public void write(HttpServletRequest request, HttpServletResponse response) throws IOException {
         response.setHeader(HttpHeaders.CACHE_CONTROL, CACHE_CONTROL);
         response.setHeader(HttpHeaders.ETAG, etag);

@@ -27,15 +27,15 @@ public class EntityTags {
 
     /** What everybody may read, ready to be given again and again. */
     public Answer answer(Object resource) {
-        return answer(resource, null);
+        return made(resource, null);
     }
 
-    /** A page of what everybody may read, ready to be given again and again. */
-    public Answer answer(Page<?> page) {
-        return answer(page, page.link());
+    /** A page of what everybody may read, ready to be given again and again; see {@link Page#link}. */
+    public Answer answer(Page<?> page, String address) {
+        return made(page, page.link(address));
     }
 
-    private Answer answer(Object resource, @Nullable String link) {
+    private Answer made(Object resource, @Nullable String link) {
         var body = json.writeValueAsBytes(resource);
         return new Answer(body, tag(body), link);
     }

@@ -60,7 +60,7 @@ class OpenApiTest {
             Map.entry("productstore.audit.AuditController$AuditItems", "InventoryAudit"),
             Map.entry("productstore.audit.StockAudit$Drift", "StockDifference"),
             Map.entry("productstore.catalog.Category", "Category"),
-            Map.entry("productstore.catalog.CategoryController$CategoryItems", "CategoryList"),
+            Map.entry("productstore.catalog.CatalogReads$CategoryItems", "CategoryList"),
             Map.entry("productstore.catalog.Product", "Product"),
             Map.entry("productstore.catalog.Product$CategoryName", "CategoryName"),
             Map.entry("productstore.identity.SignIn$Tokens", "Tokens"),
