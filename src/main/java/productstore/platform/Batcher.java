@@ -1,5 +1,8 @@
 package productstore.platform;
 
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.binder.MeterBinder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
+import org.springframework.core.NestedExceptionUtils;
 
 /**
  * Does work for the database that waits at the same moment together, in the order it came. A few workers take whatever
@@ -23,7 +27,7 @@ import org.springframework.context.SmartLifecycle;
  * @param <Q> a piece of work
  * @param <A> what comes of it
  */
-public final class Batcher<Q, A> implements SmartLifecycle {
+public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private static final Logger log = LoggerFactory.getLogger(Batcher.class);
 
     private final String name;
@@ -52,7 +56,8 @@ public final class Batcher<Q, A> implements SmartLifecycle {
         this.workers = workers;
         this.together = together;
         this.longestWait = limits.poolWait();
-        this.line = new LinkedBlockingQueue<>(limits.poolQueue());
+        // Even where nobody may queue, a piece has to be put down for a worker to take it.
+        this.line = new LinkedBlockingQueue<>(Math.max(1, limits.poolQueue()));
         this.work = work;
     }
 
@@ -86,18 +91,23 @@ public final class Batcher<Q, A> implements SmartLifecycle {
         try {
             return waiting.outcome.get(longestWait.toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException e) {
-            if (waiting.called.compareAndSet(false, true)) {
-                line.remove(waiting);
-                throw overloaded();
-            }
-            // It was begun: the limits of the database bound how long it takes.
-            return waiting.outcome.join();
-        } catch (ExecutionException e) {
-            throw new CompletionException(e.getCause());
+            return giveUp(waiting);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+            return giveUp(waiting);
+        } catch (ExecutionException e) {
+            throw new CompletionException(e.getCause());
+        }
+    }
+
+    /** Leaves the line. What was begun is waited for: only its outcome tells whether anything was changed. */
+    private @Nullable A giveUp(Waiting<Q, A> waiting) {
+        if (waiting.called.compareAndSet(false, true)) {
+            line.remove(waiting);
             throw overloaded();
         }
+        // The limits of the database bound how long it takes.
+        return waiting.outcome.join();
     }
 
     private void workUntilStopped() {
@@ -140,10 +150,25 @@ public final class Batcher<Q, A> implements SmartLifecycle {
 
     /**
      * Whether a batch surely came to nothing, and may have done so for one of its pieces only. Where the database went
-     * away nobody knows whether it was committed, so nothing of it may be done again.
+     * away nobody knows whether it was committed, so nothing of it may be done again. A problem was none of a piece's: no
+     * connection was to be had, and asking for one each would not help.
      */
     private static boolean mayBeOnesOwn(Throwable failure) {
-        return !(failure instanceof Problem) && Problems.of(failure).code() != ProblemCode.DATABASE_UNAVAILABLE;
+        return !(NestedExceptionUtils.getMostSpecificCause(failure) instanceof Problem)
+                && Problems.of(failure).code() != ProblemCode.DATABASE_UNAVAILABLE;
+    }
+
+    /** How many are in line now. */
+    int waiting() {
+        return line.size();
+    }
+
+    @Override
+    public void bindTo(MeterRegistry metrics) {
+        Gauge.builder("store.waiting", this, Batcher::waiting)
+                .description("Pieces of work that are in line and that nobody has begun")
+                .tag("line", name)
+                .register(metrics);
     }
 
     private static Problem overloaded() {
