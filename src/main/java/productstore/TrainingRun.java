@@ -8,6 +8,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -19,6 +20,7 @@ final class TrainingRun {
     private static final Pattern FIRST_ID = Pattern.compile("\"id\":\"([^\"]+)\"");
     private static final Pattern TOKEN = Pattern.compile("\"access_token\":\"([^\"]+)\"");
     private static final int LIMIT_MS = 30_000;
+    private static final int TIMES = 1_000;
 
     private final String api;
     private final String management;
@@ -56,8 +58,19 @@ final class TrainingRun {
         String token = firstMatch(TOKEN, call("POST", api + "/api/auth/login", "", login));
         call("GET", api + "/api/auth/me", token, "");
         call("GET", api + "/api/orders/", token, "");
-        if (!product.isEmpty()) {
+        if (product.isEmpty()) {
+            return;
+        }
+        call(
+                "POST",
+                api + "/api/products/" + product + "/stock",
+                token,
+                "{\"delta\":" + TIMES + ",\"reason\":\"delivery\"}");
+        // The cache also keeps which branches are taken how often, so that what is called most is compiled well soon.
+        for (int n = 0; n < TIMES; n++) {
             call("GET", api + "/api/products/" + product, "", "");
+            call("GET", api + "/api/products/?sort=price_asc&limit=10&min_price=" + n, "", "");
+            call("GET", api + "/api/products/?sort=price_asc&limit=10", "", "");
             call(
                     "POST",
                     api + "/api/orders/",
@@ -74,6 +87,7 @@ final class TrainingRun {
         connection.setReadTimeout(LIMIT_MS);
         if (!token.isEmpty()) {
             connection.setRequestProperty("Authorization", "Bearer " + token);
+            connection.setRequestProperty("Idempotency-Key", UUID.randomUUID().toString());
         }
         if (!body.isEmpty()) {
             connection.setDoOutput(true);
