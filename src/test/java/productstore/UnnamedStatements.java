@@ -20,7 +20,7 @@ final class UnnamedStatements extends AppenderBase<ILoggingEvent> {
     private static final Set<String> YET_TO_BE_NAMED =
             Set.of("productstore.catalog", "productstore.inventory", "productstore.orders");
 
-    // Commands: each runs once, in a process of its own that nobody scrapes.
+    // Commands: in a process of their own, which nobody scrapes, or once at the first start.
     private static final Set<String> COMMANDS = Set.of(
             "productstore.catalog.CategoryPaths",
             "productstore.catalog.ProductFiles",

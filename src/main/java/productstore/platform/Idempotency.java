@@ -1,5 +1,7 @@
 package productstore.platform;
 
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
@@ -29,11 +31,15 @@ public class Idempotency {
     private final JdbcClient db;
     private final TransactionTemplate transaction;
     private final JsonMapper json;
+    private final Counter replays;
 
-    Idempotency(JdbcClient db, TransactionTemplate transaction, JsonMapper json) {
+    Idempotency(JdbcClient db, TransactionTemplate transaction, JsonMapper json, MeterRegistry registry) {
         this.db = db;
         this.transaction = transaction;
         this.json = json;
+        this.replays = Counter.builder("store.idempotent.replays")
+                .description("Requests that came again with their Idempotency-Key and got the first answer")
+                .register(registry);
     }
 
     private record Kept(String requestHash, ResponseEntity<byte[]> answer) {}
@@ -135,7 +141,9 @@ public class Idempotency {
                 .update();
     }
 
-    private static ResponseEntity<byte[]> replayed(ResponseEntity<byte[]> first) {
+    /** The answer to a request that came again, given the one it got first; it counts as a replay. */
+    public ResponseEntity<byte[]> replayed(ResponseEntity<byte[]> first) {
+        replays.increment();
         return ResponseEntity.status(first.getStatusCode())
                 .headers(first.getHeaders())
                 .header("Idempotent-Replayed", "true")

@@ -5,7 +5,7 @@ import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
 /**
- * The bounds of everything that a client could make large or long. Each can be set as {@code store.limits.<name>} or, in
+ * The bounds of everything that a client, or time, could make large or long. Each can be set as {@code store.limits.<name>} or, in
  * the environment, {@code STORE_LIMITS_<NAME>}.
  *
  * @param bodyBytes the largest request body; more is 413
@@ -18,6 +18,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param lockTime how long one statement may wait for a row; longer is 503
  * @param hashQueue passwords that may wait to be hashed; one more is 503
  * @param requestsPerMinute per user, or per address for those not signed in; more is 429
+ * @param auditInterval how long the audit of all stock, whose result is a metric, rests between two runs
  */
 @ConfigurationProperties("store.limits")
 public record Limits(
@@ -30,4 +31,5 @@ public record Limits(
         @DefaultValue("10s") Duration statementTime,
         @DefaultValue("5s") Duration lockTime,
         @DefaultValue("100") int hashQueue,
-        @DefaultValue("6000") int requestsPerMinute) {}
+        @DefaultValue("6000") int requestsPerMinute,
+        @DefaultValue("10m") Duration auditInterval) {}

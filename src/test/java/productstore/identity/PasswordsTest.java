@@ -19,7 +19,7 @@ class PasswordsTest {
     void moreThanTheQueueHoldsIsRefusedAtOnce() throws Exception {
         int threads = Math.max(1, Runtime.getRuntime().availableProcessors() / 2);
         int queue = 2;
-        var limits = new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, queue, 1);
+        var limits = new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, queue, 1, ANY);
         var release = new CountDownLatch(1);
         var begun = new CountDownLatch(threads);
         try (var passwords = new Passwords(limits);
@@ -49,7 +49,7 @@ class PasswordsTest {
     /** An account that does not exist is compared with a hash of the same cost; what is measured would depend on the day. */
     @Test
     void anAccountThatDoesNotExistCostsAsMuch() {
-        try (var passwords = new Passwords(new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, 100, 1))) {
+        try (var passwords = new Passwords(new Limits(1, ANY, 1, 1, ANY, ANY, ANY, ANY, 100, 1, ANY))) {
             assertThat(cost(passwords.nobodysHash)).isEqualTo(cost(passwords.hash("correct")));
         }
     }
