@@ -179,6 +179,10 @@ class DocsLinksTest {
             Stream.of(".sql", ".yaml")
                     .flatMap(ending -> files(Path.of("src/main"), ending))
                     .forEach(file -> all.append(DocsLinksTest.read(file)));
+            // Held against a running store elsewhere.
+            MetricsTest.documented(DocsLinksTest.read(MetricsTest.PAPER))
+                    .values()
+                    .forEach(metric -> all.append(metric).append('\n'));
             ALL = all.toString();
         }
     }

@@ -2,6 +2,7 @@ package productstore;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +37,7 @@ class StartupIT {
                     .contains("curl");
             assertThat(StoreProcess.status("http://localhost:" + first.port + "/api/products/"))
                     .isEqualTo(200);
+            everyCounterOfOursIsThereAtZero(first);
             aSecondStoreOnTheSameFolderIsRefused(first);
             first.process.destroy();
             assertThat(first.ended()).isEqualTo(143);
@@ -46,6 +48,17 @@ class StartupIT {
                 assertThat(second.out()).doesNotContain(password).contains(file.toString());
             }
         }
+    }
+
+    /** One that is born at 1 is invisible to Prometheus' increase(). */
+    private static void everyCounterOfOursIsThereAtZero(StoreProcess store) throws IOException {
+        Scrape scrape = Scrape.of(store.managementPort);
+        assertThat(MetricsTest.documented().keySet().stream().filter(name -> name.matches("store_\\w+_total")))
+                .hasSizeGreaterThan(3)
+                .allSatisfy(name -> {
+                    assertThat(scrape.series(name)).as(name).isNotEmpty();
+                    assertThat(scrape.sum(name)).as(name).isZero();
+                });
     }
 
     private void aSecondStoreOnTheSameFolderIsRefused(StoreProcess first) throws Exception {

@@ -3,6 +3,8 @@ package productstore.identity;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.github.bucket4j.Bucket;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.stereotype.Component;
@@ -23,9 +25,13 @@ class LoginThrottle {
     private final Cache<String, Bucket> accounts = buckets();
     private final Cache<String, Bucket> addresses = buckets();
     private final boolean byAddress;
+    private final Counter refusals;
 
-    LoginThrottle(@Value("${store.rate-limit:on}") boolean byAddress) {
+    LoginThrottle(@Value("${store.rate-limit:on}") boolean byAddress, MeterRegistry registry) {
         this.byAddress = byAddress;
+        this.refusals = Counter.builder("store.logins.throttled")
+                .description("Sign-ins turned away unread, because too many failed before")
+                .register(registry);
     }
 
     /** One sign-in that is under way. */
@@ -91,6 +97,7 @@ class LoginThrottle {
         }
 
         private Problem refusal(long waitNanos) {
+            refusals.increment();
             return Problem.of(ProblemCode.TOO_MANY_ATTEMPTS, "Too many sign-ins failed. Wait, then try again.")
                     .retryAfter(Duration.ofNanos(waitNanos));
         }

@@ -1,5 +1,7 @@
 package productstore.identity;
 
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.stereotype.Service;
@@ -15,18 +17,27 @@ class SignIn {
     private final LoginThrottle throttle;
     private final AccessTokens accessTokens;
     private final RefreshTokens refreshTokens;
+    private final Counter successes;
+    private final Counter failures;
 
     SignIn(
             UserRepository users,
             Passwords passwords,
             LoginThrottle throttle,
             AccessTokens accessTokens,
-            RefreshTokens refreshTokens) {
+            RefreshTokens refreshTokens,
+            MeterRegistry registry) {
         this.users = users;
         this.passwords = passwords;
         this.throttle = throttle;
         this.accessTokens = accessTokens;
         this.refreshTokens = refreshTokens;
+        this.successes = Counter.builder("store.logins")
+                .description("Sign-ins with the right password")
+                .register(registry);
+        this.failures = Counter.builder("store.login.failures")
+                .description("Sign-ins refused for an unknown e-mail, a wrong password or an inactive user")
+                .register(registry);
     }
 
     /**
@@ -61,10 +72,11 @@ class SignIn {
         boolean same =
                 passwords.matches(givenPassword, account == null ? null : account.passwordHash(), attempt::begin);
         if (!same || account == null || !account.user().active()) {
-            throw wrongCredentials();
+            throw failed();
         }
         attempt.succeeded();
-        var refreshToken = refreshTokens.begin(account.user().id()).orElseThrow(SignIn::wrongCredentials);
+        var refreshToken = refreshTokens.begin(account.user().id()).orElseThrow(this::failed);
+        successes.increment();
         return tokens(account.user(), refreshToken);
     }
 
@@ -100,7 +112,8 @@ class SignIn {
         return value;
     }
 
-    private static Problem wrongCredentials() {
+    private Problem failed() {
+        failures.increment();
         return Problem.of(ProblemCode.INVALID_CREDENTIALS, "The e-mail or the password is wrong.")
                 .with(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
     }

@@ -13,6 +13,7 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.context.annotation.Bean;
 import org.springframework.http.ResponseEntity;
 import org.springframework.stereotype.Service;
@@ -46,6 +47,7 @@ class Orders {
     private final Idempotency idempotency;
     private final EntityTags tags;
     private final TransactionTemplate transaction;
+    private final ApplicationEventPublisher events;
 
     Orders(
             OrderRepository orders,
@@ -54,7 +56,8 @@ class Orders {
             Inventory inventory,
             Idempotency idempotency,
             EntityTags tags,
-            TransactionTemplate transaction) {
+            TransactionTemplate transaction,
+            ApplicationEventPublisher events) {
         this.orders = orders;
         this.list = list;
         this.catalog = catalog;
@@ -62,6 +65,7 @@ class Orders {
         this.idempotency = idempotency;
         this.tags = tags;
         this.transaction = transaction;
+        this.events = events;
     }
 
     /** An order that can be placed, before it has a number. */
@@ -185,6 +189,8 @@ class Orders {
             }
         }
         idempotency.keep(keyed);
+        events.publishEvent(
+                new OrdersCame(OrderStatus.PENDING, drafts.stream().map(Draft::total).toList()));
         return answers;
     }
 
@@ -215,6 +221,7 @@ class Orders {
             return current;
         }
         orders.advance(id, to, by.id(), comment);
+        events.publishEvent(new OrdersCame(to, List.of(current.total())));
         if (to.givesStockBack()) {
             var products = current.items().stream().map(Order.Line::productId).toList();
             inventory.giveBack(id, products, to.code(), by.id());

@@ -1,5 +1,7 @@
 package productstore.platform;
 
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.sql.ResultSet;
@@ -39,11 +41,15 @@ public class Idempotency {
     private final JdbcClient db;
     private final TransactionTemplate transaction;
     private final JsonMapper json;
+    private final Counter replays;
 
-    Idempotency(JdbcClient db, TransactionTemplate transaction, JsonMapper json) {
+    Idempotency(JdbcClient db, TransactionTemplate transaction, JsonMapper json, MeterRegistry registry) {
         this.db = db;
         this.transaction = transaction;
         this.json = json;
+        this.replays = Counter.builder("store.idempotent.replays")
+                .description("Requests that came again with their Idempotency-Key and got the first answer")
+                .register(registry);
     }
 
     private record Key(UUID userId, String text) {}
@@ -62,7 +68,7 @@ public class Idempotency {
     }
 
     /** What the keys of some requests say, until the transaction that claimed them ends. */
-    public static final class Claims {
+    public final class Claims {
         private final Set<Key> free;
         private final Map<Key, Kept> kept;
 
@@ -239,7 +245,8 @@ public class Idempotency {
         return values.stream().map(text).toArray(String[]::new);
     }
 
-    private static ResponseEntity<byte[]> replayed(ResponseEntity<byte[]> first) {
+    private ResponseEntity<byte[]> replayed(ResponseEntity<byte[]> first) {
+        replays.increment();
         return ResponseEntity.status(first.getStatusCode())
                 .headers(first.getHeaders())
                 .header("Idempotent-Replayed", "true")

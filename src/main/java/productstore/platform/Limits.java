@@ -5,7 +5,7 @@ import org.springframework.boot.context.properties.ConfigurationProperties;
 import org.springframework.boot.context.properties.bind.DefaultValue;
 
 /**
- * The bounds of everything that a client could make large or long. Each can be set as {@code store.limits.<name>} or, in
+ * The bounds of everything that a client, or time, could make large or long. Each can be set as {@code store.limits.<name>} or, in
  * the environment, {@code STORE_LIMITS_<NAME>}.
  *
  * @param bodyBytes the largest request body; more is 413
@@ -21,6 +21,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param cacheBytes what ready answers may take in memory; 0 keeps none
  * @param hashQueue passwords that may wait to be hashed; one more is 503
  * @param requestsPerMinute per user, or per address for those not signed in; more is 429
+ * @param auditInterval how long the audit of all stock, whose result is a metric, rests between two runs
  */
 @ConfigurationProperties("store.limits")
 public record Limits(
@@ -36,4 +37,5 @@ public record Limits(
         @DefaultValue("64") int ordersTogether,
         @DefaultValue("33554432") int cacheBytes,
         @DefaultValue("100") int hashQueue,
-        @DefaultValue("6000") int requestsPerMinute) {}
+        @DefaultValue("6000") int requestsPerMinute,
+        @DefaultValue("10m") Duration auditInterval) {}
