@@ -33,11 +33,12 @@ class OrderMetrics {
             counter.increment(came.totals().size());
         }
         if (came.status() == OrderStatus.PENDING) {
-            came.totals().forEach(total -> Counter.builder("store.order.value")
-                    .description("What the orders placed were worth, cancelled ones included")
-                    .tag("currency", total.currency())
-                    .register(registry)
-                    .increment(total.amount().doubleValue()));
+            came.totals()
+                    .forEach(total -> Counter.builder("store.order.value")
+                            .description("What the orders placed were worth, cancelled ones included")
+                            .tag("currency", total.currency())
+                            .register(registry)
+                            .increment(total.amount().doubleValue()));
         }
     }
 }

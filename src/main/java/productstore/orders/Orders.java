@@ -189,8 +189,8 @@ class Orders {
             }
         }
         idempotency.keep(keyed);
-        events.publishEvent(
-                new OrdersCame(OrderStatus.PENDING, drafts.stream().map(Draft::total).toList()));
+        events.publishEvent(new OrdersCame(
+                OrderStatus.PENDING, drafts.stream().map(Draft::total).toList()));
         return answers;
     }
 

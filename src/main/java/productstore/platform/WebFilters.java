@@ -68,7 +68,7 @@ class WebFilters {
     private static boolean isPlainText(String text) {
         for (int n = 0; n < text.length(); n++) {
             var c = text.charAt(n);
-            if (Character.isISOControl(c) || !Character.isDefined(c)) {
+            if ((Character.isISOControl(c) && c != '\t') || !Character.isDefined(c)) {
                 return false;
             }
         }
