@@ -1,0 +1,2 @@
+import os
+def program(n): return '/tmp/opsdebs/root/usr/bin/'+n
