@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,7 +94,12 @@ class Watch:
     def __init__(self, environment):
         self.environment = environment
         self.data = pathlib.Path(environment.get("STORE_DATA_DIR") or "data")
-        self.store_port = int(environment.get("STORE_MANAGEMENT_PORT") or 9000)
+        port = environment.get("STORE_MANAGEMENT_PORT") or "9000"
+        if not port.isdecimal():
+            raise CannotWatch(f'STORE_MANAGEMENT_PORT must be a number from 1 to 65535, not "{port}".')
+        self.store_port = int(port)
+        self.redis = environment.get("STORE_REDIS_URL")
+        self.database()
         if not self.environment.get("STORE_DB_URL") and not self.data.is_dir():
             raise CannotWatch(
                 f"There is no store in {self.data} yet: start one with ./store run, or set STORE_DATA_DIR to its folder."
@@ -111,18 +117,20 @@ class Watch:
 
     def watched(self):
         """Every program, in the order of their start. One more is one more Child here, a target, and an entry in programs.py."""
-        ports = dict(zip(("prometheus", "alertmanager", "node", "postgres"), free_ports(9090, 9093, 9100, 9187)))
+        ports = dict(zip(("prometheus", "alertmanager", "node", "postgres", "redis"), free_ports(9090, 9093, 9100, 9187, 9121)))
+        if not self.redis:
+            del ports["redis"]
         targets = {"store": self.store_port, **ports}
         config = self.home / "config"
         link(OPS / "prometheus/prometheus.yml", config / "prometheus.yml")
         link(OPS / "prometheus/rules", config / "rules")
-        (config / "targets").mkdir(exist_ok=True)
+        shutil.rmtree(config / "targets", ignore_errors=True)
+        (config / "targets").mkdir()
         for job, port in targets.items():
             # JSON is YAML too.
             (config / f"targets/{job}.yml").write_text(json.dumps([{"targets": [f"localhost:{port}"]}]) + "\n")
         self.render(self.home / "alertmanager")
-        assets = programs.assets()
-        return [
+        children = [
             Child(
                 "alertmanager",
                 ports["alertmanager"],
@@ -167,11 +175,14 @@ class Watch:
                     f"--web.listen-address={HOST}:{ports['prometheus']}",
                     f"--web.external-url=http://localhost:{ports['prometheus']}",
                     "--enable-feature=exemplar-storage,expand-external-labels",
-                    *([f"--web.local-assets={assets}"] if assets else []),
                 ],
                 lambda: {"STORE_NAME": self.environment.get("STORE_NAME") or socket.gethostname()},
             ),
         ]
+        if self.redis:
+            command = [programs.program("redis_exporter"), f"--web.listen-address={HOST}:{ports['redis']}"]
+            children.insert(0, Child("redis_exporter", ports["redis"], "/metrics", command, lambda: {"REDIS_ADDR": self.redis}))
+        return children
 
     def database(self):
         if self.environment.get("STORE_DB_URL"):
@@ -264,21 +275,19 @@ def ask(question):
 
 
 def provide(agreed):
-    lacking = programs.missing(programs.PROGRAMS)
+    lacking = programs.missing(name for name in programs.PROGRAMS if name != "redis_exporter" or os.environ.get("STORE_REDIS_URL"))
     if not lacking:
         return
-    packages = ", ".join(sorted({programs.PROGRAMS[name][1] for name in lacking}))
     say(f"Not on this machine: {', '.join(lacking)}.")
-    if not agreed and not ask(
-        f"Download them from this system's packages ({packages}) and unpack them in {programs.UNPACKED}? Nothing is installed."
-    ):
-        raise CannotWatch("They are needed to watch a store. ./store watch --yes fetches them without asking.")
-    programs.get(lacking)
+    packages = " ".join(programs.packages(lacking))
+    if not agreed and not ask(f"Install them with apt-get ({packages})? They will run only while a store is watched."):
+        raise CannotWatch("They are needed to watch a store; ./store watch --yes installs them without asking.")
+    programs.install(lacking)
 
 
 def main(arguments):
     options = argparse.ArgumentParser(prog="./store watch", description="Watches a running store until Ctrl-C.")
-    options.add_argument("--yes", action="store_true", help="fetch programs that are missing without asking")
+    options.add_argument("--yes", action="store_true", help="install programs that are missing without asking")
     agreed = options.parse_args(arguments).yes
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))

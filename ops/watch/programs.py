@@ -1,20 +1,10 @@
-"""
-The programs that watch a store: where they are on this machine, and how to get those that are missing.
-
-Those that are missing are taken from Debian's or Ubuntu's packages and unpacked below target/, not installed: an installed one
-would start as a service of the machine by itself, some of them open to the network. It needs no root either.
-"""
+"""The programs that watch a store: where they are on this machine, and how to get those that are missing."""
 
 import os
-import pathlib
 import shutil
 import subprocess
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-UNPACKED = ROOT / "target/ops/programs"
-
-# name: (what it may be called, the package it is in)
+# name: (what it may be called, the package of Debian and Ubuntu that it is in)
 PROGRAMS = {
     "prometheus": (["prometheus"], "prometheus"),
     "promtool": (["promtool"], "prometheus"),
@@ -22,7 +12,26 @@ PROGRAMS = {
     "amtool": (["amtool"], "prometheus-alertmanager"),
     "node_exporter": (["node_exporter", "prometheus-node-exporter"], "prometheus-node-exporter"),
     "postgres_exporter": (["postgres_exporter", "prometheus-postgres-exporter"], "prometheus-postgres-exporter"),
+    # For a store that has a Redis.
+    "redis_exporter": (["redis_exporter", "prometheus-redis-exporter"], "prometheus-redis-exporter"),
 }
+
+# Debian starts what it installs as services, some of them open to the network, and again at every start of the machine. Here
+# they are to run only while a store is watched. A policy-rc.d is how Debian is told so; the units are named like the packages.
+INSTALL = """
+set -eu
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\\nexit 101\\n' >"$policy"
+  chmod 755 "$policy"
+fi
+apt-get -q update
+apt-get -q -y --no-install-recommends install "$@"
+if [ -d /run/systemd/system ]; then
+  systemctl -q disable "$@"
+fi
+"""
 
 
 class CannotGet(Exception):
@@ -30,9 +39,8 @@ class CannotGet(Exception):
 
 
 def find(name):
-    """The program's path, or None. What the machine has comes first."""
-    folders = os.environ.get("PATH", os.defpath) + os.pathsep + str(UNPACKED / "usr/bin")
-    return next(filter(None, (shutil.which(command, path=folders) for command in PROGRAMS[name][0])), None)
+    """The program's path, or None."""
+    return next(filter(None, map(shutil.which, PROGRAMS[name][0])), None)
 
 
 def program(name):
@@ -47,52 +55,18 @@ def missing(names):
     return [name for name in names if find(name) is None]
 
 
-def get(names):
-    """Downloads and unpacks the packages of these programs. apt checks them against the signed list of the distribution."""
-    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+def packages(names):
+    return sorted({PROGRAMS[name][1] for name in names})
+
+
+def install(names):
+    """Installs the packages of these programs, as root or by sudo."""
+    if not shutil.which("apt-get"):
         raise CannotGet(
-            f"{', '.join(names)} must be installed first, for example with the machine's package manager or from"
-            " https://prometheus.io/download; only Debian's and Ubuntu's packages are fetched by this script."
+            f"{', '.join(names)} must be installed first, with this machine's package manager or from"
+            " https://prometheus.io/download; only Debian's and Ubuntu's packages are installed by this script."
         )
-    packages = sorted({PROGRAMS[name][1] for name in names})
-    with tempfile.TemporaryDirectory() as folder:
-        # Debian keeps the styles and scripts of Prometheus's page in packages of their own.
-        wanted = packages + _parts_of_pages(packages)
-        done = _run(["apt-get", "-q", "download", *wanted], folder)
-        if done.returncode != 0 and os.geteuid() == 0:
-            _run(["apt-get", "-q", "update"], folder)
-            wanted = packages + _parts_of_pages(packages)
-            done = _run(["apt-get", "-q", "download", *wanted], folder)
-        if done.returncode != 0:
-            raise CannotGet(
-                f"The packages {' '.join(packages)} could not be fetched: {_last_line(done)} If apt's list of packages is old,"
-                " bring it up to date with: sudo apt-get update"
-            )
-        UNPACKED.mkdir(parents=True, exist_ok=True)
-        for package in sorted(pathlib.Path(folder).glob("*.deb")):
-            # 200 MB of time zones that no page shows.
-            unneeded = "--exclude=*/moment-timezone/data/* --exclude=./usr/share/doc/*"
-            done = _run(["sh", "-c", f'dpkg-deb --fsys-tarfile "$0" | tar -x -C "$1" {unneeded}', str(package), str(UNPACKED)], folder)
-            if done.returncode != 0:
-                raise CannotGet(f"{package.name} could not be unpacked into {UNPACKED}: {_last_line(done)}")
-
-
-def assets():
-    """The folder of Prometheus's page where it was unpacked here, or None: an installed one knows its own."""
-    folder = UNPACKED / "usr/share/prometheus/web"
-    prometheus = find("prometheus")
-    return folder if prometheus and prometheus.startswith(str(UNPACKED)) and folder.is_dir() else None
-
-
-def _parts_of_pages(packages):
-    done = _run(["apt-cache", "depends", "--recurse", "--important", *packages], ".")
-    return sorted({line for line in done.stdout.split() if line.startswith(("libjs-", "fonts-glyphicons"))})
-
-
-def _run(command, folder):
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
-
-
-def _last_line(done):
-    lines = (done.stderr.strip() or done.stdout.strip() or f"code {done.returncode}").splitlines()
-    return lines[-1].rstrip(".") + "."
+    by = [] if os.geteuid() == 0 else ["sudo"]
+    done = subprocess.run([*by, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", INSTALL, "sh", *packages(names)])
+    if done.returncode != 0 or missing(names):
+        raise CannotGet(f"{' '.join(packages(names))} could not be installed (apt-get ended with {done.returncode}).")

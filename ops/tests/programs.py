@@ -1,2 +1,0 @@
-import os
-def program(n): return '/tmp/opsdebs/root/usr/bin/'+n
