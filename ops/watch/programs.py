@@ -1,8 +1,13 @@
-"""The programs that watch a store: where they are on this machine, and how to get those that are missing."""
+"""
+The programs that watch a store: where they are on this machine, and how to get those that are missing.
+
+    python3 ops/watch/programs.py [PACKAGE...]    installs all of them, and these packages, without asking
+"""
 
 import os
 import shutil
 import subprocess
+import sys
 
 # name: (what it may be called, the package of Debian and Ubuntu that it is in)
 PROGRAMS = {
@@ -29,7 +34,9 @@ fi
 apt-get -q update
 apt-get -q -y --no-install-recommends install "$@"
 if [ -d /run/systemd/system ]; then
-  systemctl -q disable "$@"
+  for package; do
+    if systemctl -q cat "$package" >/dev/null 2>&1; then systemctl -q disable "$package"; fi
+  done
 fi
 """
 
@@ -66,7 +73,34 @@ def install(names):
             f"{', '.join(names)} must be installed first, with this machine's package manager or from"
             " https://prometheus.io/download; only Debian's and Ubuntu's packages are installed by this script."
         )
+    install_packages(packages(names))
+    if missing(names):
+        raise CannotGet(f"{', '.join(missing(names))} is still not to be found, though its package is installed.")
+
+
+def install_packages(wanted):
     by = [] if os.geteuid() == 0 else ["sudo"]
-    done = subprocess.run([*by, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", INSTALL, "sh", *packages(names)])
-    if done.returncode != 0 or missing(names):
-        raise CannotGet(f"{' '.join(packages(names))} could not be installed (apt-get ended with {done.returncode}).")
+    code = subprocess.run([*by, "env", "DEBIAN_FRONTEND=noninteractive", "sh", "-c", INSTALL, "sh", *wanted]).returncode
+    if code != 0:
+        raise CannotGet(f"{' '.join(wanted)} could not be installed (apt-get ended with {code}).")
+
+
+def _installed(package):
+    asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
+    return asked.stdout == "install ok installed"
+
+
+def main(others):
+    try:
+        lacking = missing(PROGRAMS)
+        if lacking:
+            install(lacking)
+        others = [package for package in others if not _installed(package)]
+        if others:
+            install_packages(others)
+    except CannotGet as reason:
+        sys.exit(str(reason))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
