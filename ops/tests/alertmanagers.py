@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 
-import processes  # noqa: F401, which makes the next one known
 import programs
 from rulebook import ROOT
 

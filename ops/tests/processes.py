@@ -4,15 +4,10 @@ import http.client
 import json
 import socket
 import subprocess
-import sys
 import time
 import unittest
 import urllib.error
 import urllib.request
-
-import rulebook
-
-sys.path.insert(0, str(rulebook.OPS / "watch"))
 
 
 def free_port():

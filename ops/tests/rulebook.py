@@ -47,6 +47,7 @@ def read_rules(folder):
     return rules
 
 
+@functools.cache
 def read_cases(folder):
     """Every question of every case: (file, case, question)."""
     questions = []

@@ -9,7 +9,6 @@ import sys
 import tempfile
 import unittest
 
-import processes  # noqa: F401, which makes the next ones known
 import database
 import programs
 from rulebook import OPS, ROOT
