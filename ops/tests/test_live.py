@@ -170,6 +170,8 @@ class LiveTest(ProcessesTest):
         jobs = {"store", "postgres", "node", "prometheus", "alertmanager", "redis"}
         wait_until("every target is up", lambda: up() == dict.fromkeys(jobs, "1"), 60)
         wait_until("the dead man's switch hears of it", lambda: self.bot.heartbeats >= 2, 60)
+        second = subprocess.run([ROOT / "store", "watch"], capture_output=True, text=True, env=self.environment, timeout=60)
+        self.assertEqual((1, f"The store in {self.data} is being watched already.\n"), (second.returncode, second.stderr))
 
     def test_2_a_burst_is_told_with_its_numbers(self):
         """Each answer takes more than one transaction."""

@@ -25,7 +25,7 @@ import programs
 
 OPS = pathlib.Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
-READY_SECONDS = 30
+READY_SECONDS = 60
 STOP_SECONDS = 10
 LOOK_SECONDS = 1
 PAUSE_SECONDS = 5
@@ -58,7 +58,8 @@ class Child:
         with open(logs / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                env={**os.environ, **settings},
+                # The store's settings hold secrets that are none of its business.
+                env={**{name: value for name, value in os.environ.items() if not name.startswith("STORE_")}, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -300,7 +301,7 @@ def main(arguments):
         for name, address in watch.addresses():
             say(f"  {name:<18} {address}")
         if watch.database() is None:
-            say(f"\nNo store runs on {watch.data} at the moment; its database is watched as soon as one does.")
+            say(f"\nNo store that this user may read runs on {watch.data} at the moment; its database is watched as soon as one does.")
         say("\nCtrl-C stops it.")
         while True:
             time.sleep(LOOK_SECONDS)
