@@ -1,0 +1,44 @@
+"""
+Makes the copy of Prometheus's and Alertmanager's files that the live tests run: every duration is divided by one number, a quarter
+of an hour passing in a minute if that is 15. Nothing else is changed, but that a scrape may take all of its interval, which has
+become short. Numbers in expressions stay: a rate is a rate a second whatever the window.
+"""
+
+import pathlib
+import re
+import shutil
+
+UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+DURATION = r"(?:\d+(?:ms|[smhdw]))+"
+# for: 5m, …_interval: 15s, group_wait: 30s; ranges [5m] and [1h:5m]; offset 1d
+PLACES = re.compile(
+    rf"(?P<before>\b(?:for|interval|\w+_interval|group_wait):\s+|\boffset\s+)(?P<one>{DURATION})(?!\S*\w)"
+    rf"|\[(?P<range>{DURATION})(?::(?P<step>{DURATION}))?\]"
+)
+TIMEOUT = re.compile(r"scrape_timeout: \S+")
+INTERVAL = re.compile(r"scrape_interval: (\S+)")
+
+
+def shorter(duration, factor):
+    whole = sum(int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
+    return f"{max(1, whole // factor)}ms" if whole else "0s"
+
+
+def shorten(text, factor):
+    def replaced(match):
+        if match["one"]:
+            return match["before"] + shorter(match["one"], factor)
+        step = f":{shorter(match['step'], factor)}" if match["step"] else ""
+        return f"[{shorter(match['range'], factor)}{step}]"
+
+    short = PLACES.sub(replaced, text)
+    interval = INTERVAL.search(short)
+    return TIMEOUT.sub(f"scrape_timeout: {interval[1]}", short) if interval else short
+
+
+def copy(source, target, factor):
+    """Copies a folder, every .yml in it shortened."""
+    shutil.copytree(source, target)
+    for file in pathlib.Path(target).rglob("*.yml"):
+        file.write_text(shorten(file.read_text(), factor))
+    return pathlib.Path(target)
