@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -19,6 +20,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -86,6 +89,36 @@ class BatcherTest {
         assertThat(outcome(plug)).isEqualTo("answer to " + PLUG);
         assertThat(batcher.ask(2)).isEqualTo("answer to 2");
         assertThat(batches).containsExactly(List.of(PLUG), List.of(2));
+    }
+
+    @Test
+    void whoIsTurnedAwayAtTheVeryMomentItWasItsTurnIsNotWorkedOn() throws Exception {
+        var batcher = batcher(1, 3, Map.of("pool-wait", "1ms"), pieces -> {
+            LockSupport.parkNanos(300_000);
+            return answers(pieces);
+        });
+        var answered = ConcurrentHashMap.<Integer>newKeySet();
+        var refused = new AtomicInteger();
+        var asking = IntStream.range(0, 16)
+                .mapToObj(thread -> new FutureTask<>(() -> {
+                    for (int n = 0; n < 200; n++) {
+                        try {
+                            batcher.ask(thread * 1000 + n);
+                            answered.add(thread * 1000 + n);
+                        } catch (Problem problem) {
+                            refused.incrementAndGet();
+                        }
+                    }
+                    return "through";
+                }))
+                .toList();
+        asking.forEach(Thread::startVirtualThread);
+        for (var one : asking) {
+            outcome(one);
+        }
+        assertThat(answered).isNotEmpty();
+        assertThat(refused).hasPositiveValue();
+        assertThat(batches.stream().flatMap(List::stream)).containsExactlyInAnyOrderElementsOf(answered);
     }
 
     @Test
@@ -194,7 +227,7 @@ class BatcherTest {
     }
 
     @Test
-    void aWorkerOutlivesWhateverItsWorkThrows() {
+    void aWorkerOutlivesWhateverItsWorkThrows() throws Exception {
         var batcher = batcher(1, 10, Map.of(), pieces -> {
             if (pieces.contains(13)) {
                 throw new StackOverflowError("13");
@@ -202,9 +235,9 @@ class BatcherTest {
             return answers(pieces);
         });
         for (int round = 0; round < 3; round++) {
-            assertThatThrownBy(() -> batcher.ask(13)).hasRootCauseInstanceOf(StackOverflowError.class);
+            assertThatThrownBy(() -> outcome(asking(batcher, 13))).hasRootCauseInstanceOf(StackOverflowError.class);
         }
-        assertThat(batcher.ask(1)).isEqualTo("answer to 1");
+        assertThat(outcome(asking(batcher, 1))).isEqualTo("answer to 1");
     }
 
     @Test
@@ -220,12 +253,13 @@ class BatcherTest {
     }
 
     @Test
-    void whoComesAfterTheEndIsTurnedAway() {
+    void theEndInterruptsWhatIsWorkedOnAndNothingIsBegunAfterIt() throws Exception {
         var batcher = batcher(1, 10, Map.of("pool-wait", "100ms"), this::answers);
-        assertThat(batcher.ask(1)).isEqualTo("answer to 1");
+        var plug = plug(batcher);
         batcher.stop();
-        assertOverloaded(batcher, 2);
-        assertThat(batches).containsExactly(List.of(1));
+        assertThat(outcome(plug)).isEqualTo("answer to " + PLUG);
+        assertOverloaded(batcher, 1);
+        assertThat(batches).containsExactly(List.of(PLUG));
     }
 
     private Batcher<Integer, String> batcher(
