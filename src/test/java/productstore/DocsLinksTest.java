@@ -146,7 +146,9 @@ class DocsLinksTest {
             if (code.matches("(src|docs|ci)/\\S+") && !Files.exists(Path.of(code))) {
                 unknown.add(code);
             }
-            if (JAVA_NAME.matcher(code).matches() && !isInJava(code.split("\\.", -1))) {
+            if (JAVA_NAME.matcher(code).matches()
+                    && !isInJava(code.split("\\.", -1))
+                    && !Sources.ALL.contains("alert: " + code)) {
                 unknown.add(code);
             }
             if (SQL_NAME.matcher(code).matches() && !Sources.ALL.contains(code)) {
@@ -178,6 +180,10 @@ class DocsLinksTest {
             JAVA.forEach((name, text) -> all.append(name.equals("DocsLinksTest") ? "" : text));
             Stream.of(".sql", ".yaml")
                     .flatMap(ending -> files(Path.of("src/main"), ending))
+                    .forEach(file -> all.append(DocsLinksTest.read(file)));
+            // Alerts, and the exporters' metrics that they ask for.
+            Stream.of(".yml", ".tmpl", ".py")
+                    .flatMap(ending -> files(Path.of("ops"), ending))
                     .forEach(file -> all.append(DocsLinksTest.read(file)));
             // Held against a running store elsewhere.
             MetricsTest.documented(DocsLinksTest.read(MetricsTest.PAPER))
