@@ -24,6 +24,7 @@ class OrderMetrics {
                             .tag("status", status.code())
                             .register(registry));
         }
+        value("RUB");
     }
 
     @TransactionalEventListener
