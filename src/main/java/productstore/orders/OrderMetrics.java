@@ -35,11 +35,15 @@ class OrderMetrics {
         }
         if (came.status() == OrderStatus.PENDING) {
             came.totals()
-                    .forEach(total -> Counter.builder("store.order.value")
-                            .description("What the orders placed were worth, cancelled ones included")
-                            .tag("currency", total.currency())
-                            .register(registry)
-                            .increment(total.amount().doubleValue()));
+                    .forEach(total ->
+                            value(total.currency()).increment(total.amount().doubleValue()));
         }
+    }
+
+    private Counter value(String currency) {
+        return Counter.builder("store.order.value")
+                .description("What the orders placed were worth, cancelled ones included")
+                .tag("currency", currency)
+                .register(registry);
     }
 }
