@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 final class UnnamedStatements extends AppenderBase<ILoggingEvent> {
     private static final String LOGGER = "productstore.platform.Operations";
 
-    // Commands: each runs once, in a process of its own that nobody scrapes.
+    // Commands: in a process of their own, which nobody scrapes, or once at the first start.
     private static final Set<String> COMMANDS = Set.of(
             "productstore.catalog.CategoryPaths",
             "productstore.catalog.ProductFiles",

@@ -11,7 +11,6 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.info.BuildProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.security.config.observation.SecurityObservationSettings;
 
 /** What of the libraries' metrics is kept, and how fine. Docs: docs/metrics.md. */
 @Configuration(proxyBeanMethods = false)
@@ -49,12 +48,6 @@ class Metrics {
                         : config;
             }
         };
-    }
-
-    /** Each filter of the security chain would be timed and have a span, which costs more than what it tells. */
-    @Bean
-    SecurityObservationSettings noObservationsOfSecurity() {
-        return SecurityObservationSettings.noObservations();
     }
 
     @Bean
