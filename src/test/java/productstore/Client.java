@@ -90,6 +90,11 @@ public final class Client {
         }
     }
 
+    /** This user's token, to be used at another store. */
+    public String accessToken() {
+        return headers.getOrDefault("Authorization", "").substring("Bearer ".length());
+    }
+
     public Client as(String accessToken) {
         return with("Authorization", "Bearer " + accessToken);
     }

@@ -173,11 +173,19 @@ class SecurityRules {
     /** Every call with a token asks for its user; calls of the same moment ask together. */
     @Bean
     Batcher<UUID, Optional<CurrentUser>> activeUsers(UserRepository users, Limits limits) {
-        return new Batcher<>("active-users", USER_QUERIES, USERS_TOGETHER, limits, ids -> {
-            var active = users.findActive(Set.copyOf(ids)).stream()
-                    .collect(Collectors.toMap(CurrentUser::id, Function.identity()));
-            return ids.stream().map(id -> Optional.ofNullable(active.get(id))).toList();
-        });
+        return new Batcher<>(
+                "active-users",
+                USER_QUERIES,
+                USERS_TOGETHER,
+                limits,
+                ids -> {
+                    var active = users.findActive(Set.copyOf(ids)).stream()
+                            .collect(Collectors.toMap(CurrentUser::id, Function.identity()));
+                    return ids.stream()
+                            .map(id -> Optional.ofNullable(active.get(id)))
+                            .toList();
+                },
+                id -> users.findActive(Set.of(id)).stream().findFirst());
     }
 
     /** The request has its span and its timer already; one more for each security filter cost as much as the request. */

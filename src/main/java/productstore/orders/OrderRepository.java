@@ -3,6 +3,7 @@ package productstore.orders;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -17,6 +18,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
+import productstore.platform.Limits;
 import productstore.platform.Money;
 import productstore.platform.TraceIds;
 
@@ -27,12 +29,17 @@ class OrderRepository {
             u.id AS customer_id, u.name AS customer_name, u.email AS customer_email
             """;
 
+    private static final Duration SHORTLY = Duration.ofSeconds(1);
+
     private final JdbcClient db;
     private final TraceIds traceIds;
+    private final String waitShortlyForLocks;
 
-    OrderRepository(JdbcClient db, TraceIds traceIds) {
+    OrderRepository(JdbcClient db, TraceIds traceIds, Limits limits) {
         this.db = db;
         this.traceIds = traceIds;
+        var shortly = limits.lockTime().compareTo(SHORTLY) < 0 ? limits.lockTime() : SHORTLY;
+        this.waitShortlyForLocks = "/* order.wait_shortly */ SET LOCAL lock_timeout = " + shortly.toMillis();
     }
 
     /** An order without its lines and history. */
@@ -63,12 +70,9 @@ class OrderRepository {
         }
     }
 
-    /**
-     * Bounds how long this transaction waits for a row. Where one of several orders wants a product that somebody holds
-     * for long, all of them soon go by themselves, and only that one waits on.
-     */
+    /** Bounds how long a statement of this transaction waits for a row. */
     void waitShortlyForLocks() {
-        db.sql("/* order.wait_shortly */ SET LOCAL lock_timeout = '1s'").update();
+        db.sql(waitShortlyForLocks).update();
     }
 
     /**

@@ -75,38 +75,49 @@ class Orders {
     record Placed(String number, Instant at) {}
 
     /**
-     * Places orders in one transaction, each of them all or nothing. They are decided one after the other, in their
-     * order: what one takes the next one doesn't find, and one that is refused takes nothing.
+     * Places orders in one transaction, each of them all or nothing; see {@link #decideAll}. Nobody else's order may have
+     * to wait because one of these wants a product that somebody holds for long, so this soon fails then.
+     */
+    List<Placement.Outcome> placeTogether(List<Placement> placements) {
+        return transaction.execute(_ -> {
+            orders.waitShortlyForLocks();
+            return decideAll(placements);
+        });
+    }
+
+    /** Places one order in a transaction of its own, which waits for what somebody holds as long as any other. */
+    Placement.Outcome placeAlone(Placement placement) {
+        return transaction.execute(_ -> decideAll(List.of(placement)).getFirst());
+    }
+
+    /**
+     * Decides about orders one after the other, in their order: what one takes the next one doesn't find, and one that is
+     * refused takes nothing.
      *
      * @return what became of each, in their order: the order as its answer, the first answer to its key, or {@code
      *     product_unavailable}, {@code mixed_currencies}, {@code insufficient_stock}, {@code idempotency_in_flight},
      *     {@code idempotency_key_reused}
      */
-    List<Placement.Outcome> place(List<Placement> placements) {
-        return transaction.execute(_ -> {
-            var outcomes = new Placement.Outcome[placements.size()];
-            var undecided = claimed(placements, outcomes);
-            var products = undecided.stream()
-                    .flatMap(n -> placements.get(n).placing().wanted().keySet().stream())
-                    .collect(Collectors.toCollection(TreeSet::new));
-            if (placements.size() > 1) {
-                orders.waitShortlyForLocks();
+    private List<Placement.Outcome> decideAll(List<Placement> placements) {
+        var outcomes = new Placement.Outcome[placements.size()];
+        var undecided = claimed(placements, outcomes);
+        var products = undecided.stream()
+                .flatMap(n -> placements.get(n).placing().wanted().keySet().stream())
+                .collect(Collectors.toCollection(TreeSet::new));
+        // Before the products are read: a change of one that we wait for here must not be missed.
+        var available = inventory.lock(products);
+        var offers = catalog.offers(products);
+        var drafts = new TreeMap<Integer, Draft>();
+        for (int n : undecided) {
+            try {
+                drafts.put(n, decide(placements.get(n), available, offers));
+            } catch (Problem refusal) {
+                outcomes[n] = Placement.Outcome.of(refusal);
             }
-            // Before the products are read: a change of one that we wait for here must not be missed.
-            var available = inventory.lock(products);
-            var offers = catalog.offers(products);
-            var drafts = new TreeMap<Integer, Draft>();
-            for (int n : undecided) {
-                try {
-                    drafts.put(n, decide(placements.get(n), available, offers));
-                } catch (Problem refusal) {
-                    outcomes[n] = Placement.Outcome.of(refusal);
-                }
-            }
-            var answers = write(List.copyOf(drafts.values())).iterator();
-            drafts.keySet().forEach(n -> outcomes[n] = Placement.Outcome.of(answers.next()));
-            return List.of(outcomes);
-        });
+        }
+        var answers = write(List.copyOf(drafts.values())).iterator();
+        drafts.keySet().forEach(n -> outcomes[n] = Placement.Outcome.of(answers.next()));
+        return List.of(outcomes);
     }
 
     /** Claims the keys; which placements are to be decided now. What became of the others is noted. */
@@ -197,7 +208,13 @@ class Orders {
     /** Orders that wait at the same moment are placed together. */
     @Bean
     static Batcher<Placement, Placement.Outcome> placements(Orders orders, Limits limits) {
-        return new Batcher<>("orders", limits.orderTransactions(), limits.ordersTogether(), limits, orders::place);
+        return new Batcher<>(
+                "orders",
+                limits.orderTransactions(),
+                limits.ordersTogether(),
+                limits,
+                orders::placeTogether,
+                orders::placeAlone);
     }
 
     Page<Order> list(OrderList.Filter filter, Paging paging) {

@@ -14,6 +14,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +37,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private final Duration longestWait;
     private final BlockingQueue<Waiting<Q, A>> line;
     private final Work<Q, A> work;
+    private final Function<Q, A> alone;
     private final List<Thread> threads = new ArrayList<>();
 
     /** Work on several pieces. */
@@ -50,8 +52,11 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
      *
      * @param workers how many batches may be worked on at the same moment
      * @param together pieces in one of them at most
+     * @param work on a batch; while it runs, one worker is taken, so it must not wait for anything for long
+     * @param alone the same work on one piece of a batch that failed, in the thread that asked for it
      */
-    public Batcher(String name, int workers, int together, Limits limits, Work<Q, A> work) {
+    public Batcher(
+            String name, int workers, int together, Limits limits, Work<Q, A> work, Function<Q, A> alone) {
         this.name = name;
         this.workers = workers;
         this.together = together;
@@ -59,6 +64,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
         // Even where nobody may queue, a piece has to be put down for a worker to take it.
         this.line = new LinkedBlockingQueue<>(Math.max(1, limits.poolQueue()));
         this.work = work;
+        this.alone = alone;
     }
 
     /** One that waits. Whoever sets {@code called} first decides: the worker to begin it, or who waits to give up. */
@@ -83,8 +89,8 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
             throw overloaded();
         }
         var outcome = await(waiting);
-        // None: it was with others in a batch that failed for one of them, and now goes by itself.
-        return outcome == null ? work.on(List.of(piece)).getFirst() : outcome;
+        // None: its batch failed, perhaps for another one, and now it goes by itself.
+        return outcome == null ? alone.apply(piece) : outcome;
     }
 
     private @Nullable A await(Waiting<Q, A> waiting) {
@@ -139,7 +145,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
                 batch.get(n).outcome.complete(outcomes.get(n));
             }
         } catch (Throwable failure) {
-            if (batch.size() > 1 && mayBeOnesOwn(failure)) {
+            if (mayBeOnesOwn(failure)) {
                 log.debug("{}: {} go one by one", name, batch.size(), failure);
                 batch.forEach(waiting -> waiting.outcome.complete(null));
             } else {

@@ -173,6 +173,24 @@ class BatcherTest {
     }
 
     @Test
+    void onePieceAloneThatFailsAmongTheWorkersGoesOnByItself() throws Exception {
+        var batcher = new Batcher<Integer, String>(
+                "test",
+                1,
+                10,
+                LimitsOf.setting(Map.of()),
+                pieces -> {
+                    answers(pieces);
+                    throw new IllegalStateException("locked");
+                },
+                piece -> "had the time to wait for " + piece);
+        running.add(batcher);
+        batcher.start();
+        assertThat(outcome(asking(batcher, 1))).isEqualTo("had the time to wait for 1");
+        assertThat(batches).containsExactly(List.of(1));
+    }
+
+    @Test
     void whereABatchFailsForOneOfThemEachGoesByItself() throws Exception {
         var batcher = batcher(1, 10, Map.of(), pieces -> {
             var answers = answers(pieces);
@@ -266,7 +284,13 @@ class BatcherTest {
             int workers, int together, Map<String, String> limits, Batcher.Work<Integer, String> work) {
         var values = new HashMap<>(Map.of("pool-wait", LONG.toSeconds() + "s"));
         values.putAll(limits);
-        var batcher = new Batcher<>("test", workers, together, LimitsOf.setting(values), work);
+        var batcher = new Batcher<>(
+                "test",
+                workers,
+                together,
+                LimitsOf.setting(values),
+                work,
+                piece -> work.on(List.of(piece)).getFirst());
         batcher.start();
         running.add(batcher);
         return batcher;
