@@ -109,7 +109,10 @@ class OrdersTogetherTest extends StoreTest {
                 call(() -> customer.post("/api/orders", order(product, 2))),
                 call(() -> customer.post("/api/orders", items(line(other, 1), line(product, 1)))),
                 call(() -> customer.post("/api/orders", order(product, 1)))));
-        assertThat(transactions(Stream.of(0, 2, 4).map(answers::get).map(Answer::created).toList()))
+        assertThat(transactions(Stream.of(0, 2, 4)
+                        .map(answers::get)
+                        .map(Answer::created)
+                        .toList()))
                 .hasSize(1);
         assertShort(answers.get(1), "Wanted 2, there are 1.");
         assertShort(answers.get(3), "Wanted 2, there are 1.");
@@ -126,8 +129,7 @@ class OrdersTogetherTest extends StoreTest {
         var first = send(call(() -> customer.post("/api/orders", commented(newProduct(1), held.comment()))));
         held.await(1);
         var placed = IntStream.range(0, 3)
-                .mapToObj(
-                        n -> customer.post("/api/orders", order(product, 1)).created())
+                .mapToObj(n -> customer.post("/api/orders", order(product, 1)).created())
                 .toList();
         assertThat(transactions(placed)).hasSize(3);
         assertThat(first).isNotDone();
@@ -283,8 +285,8 @@ class OrdersTogetherTest extends StoreTest {
                     .mapToObj(n -> customer.with("Idempotency-Key", n + "-" + product))
                     .toList();
             var answers = together(IntStream.range(0, 6)
-                    .mapToObj(n -> call(() -> keyed.get(n)
-                            .post("/api/orders", commented(product, n % 3 == 1 ? "refuse me" : "keep me"))))
+                    .mapToObj(n -> call(() ->
+                            keyed.get(n).post("/api/orders", commented(product, n % 3 == 1 ? "refuse me" : "keep me"))))
                     .toList());
             for (int n = 0; n < answers.size(); n++) {
                 if (n % 3 == 1) {
@@ -408,10 +410,13 @@ class OrdersTogetherTest extends StoreTest {
                 first.add(send(call(() -> there.post("/api/orders", commented(newProduct(1), held.comment())))));
                 held.await(n);
             }
-            Race.of(5, LIMIT, n -> assertThat(there.post("/api/orders", order(product, 1))
-                            .problem(503, "overloaded")
-                            .header("Retry-After"))
-                    .hasValue("1"));
+            Race.of(
+                    5,
+                    LIMIT,
+                    n -> assertThat(there.post("/api/orders", order(product, 1))
+                                    .problem(503, "overloaded")
+                                    .header("Retry-After"))
+                            .hasValue("1"));
             held.letGo();
             // Whoever was begun waited longer than that, and was placed.
             first.forEach(one -> join(one).created());
@@ -605,8 +610,7 @@ class OrdersTogetherTest extends StoreTest {
         return body;
     }
 
-    @SafeVarargs
-    private static Map<String, Object> items(Map<String, Object>... lines) {
+    private static Map<String, Object> items(Object... lines) {
         return Map.of("items", List.of(lines));
     }
 

@@ -55,8 +55,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
      * @param work on a batch; while it runs, one worker is taken, so it must not wait for anything for long
      * @param alone the same work on one piece of a batch that failed, in the thread that asked for it
      */
-    public Batcher(
-            String name, int workers, int together, Limits limits, Work<Q, A> work, Function<Q, A> alone) {
+    public Batcher(String name, int workers, int together, Limits limits, Work<Q, A> work, Function<Q, A> alone) {
         this.name = name;
         this.workers = workers;
         this.together = together;
