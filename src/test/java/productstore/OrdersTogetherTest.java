@@ -459,9 +459,10 @@ class OrdersTogetherTest extends StoreTest {
     /** Sends these into the line, one after the other, while both who place orders are held up, and lets them go. */
     private List<CompletableFuture<Answer>> sendTogether(List<Call> calls) {
         var somebody = newCustomer();
-        var product = newProduct(2);
         var first = new ArrayList<CompletableFuture<Answer>>();
         for (int n = 1; n <= 2; n++) {
+            // Each another product: they must not wait for one another.
+            var product = newProduct(1);
             first.add(send(call(() -> somebody.post("/api/orders", commented(product, held.comment())))));
             held.await(n);
         }
