@@ -81,6 +81,7 @@ class DescriptionController {
                 .cacheControl(CacheControl.noCache())
                 .varyBy(HttpHeaders.ACCEPT)
                 .header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+                .header("Referrer-Policy", "no-referrer")
                 .body(body);
     }
 }

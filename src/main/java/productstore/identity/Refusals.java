@@ -27,9 +27,7 @@ class Refusals implements AuthenticationEntryPoint, AccessDeniedHandler {
     public void commence(HttpServletRequest request, HttpServletResponse response, AuthenticationException failure)
             throws IOException {
         if (failure instanceof OAuth2AuthenticationException) {
-            if (rateLimit.admits(request, response)) {
-                Problems.write(request, response, badToken());
-            }
+            badToken(request, response);
         } else {
             Problems.write(request, response, notSignedIn());
         }
@@ -46,10 +44,16 @@ class Refusals implements AuthenticationEntryPoint, AccessDeniedHandler {
                 .with(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
     }
 
-    private static Problem badToken() {
-        return Problem.of(ProblemCode.UNAUTHORIZED, "The access token is not valid, or no longer.")
-                .with(
-                        HttpHeaders.WWW_AUTHENTICATE,
-                        "Bearer error=\"invalid_token\", error_description=\"not valid, or no longer\"");
+    /** Refuses a token that is worth nothing; who sends many is limited by address. */
+    void badToken(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        if (rateLimit.admits(request, response)) {
+            Problems.write(
+                    request,
+                    response,
+                    Problem.of(ProblemCode.UNAUTHORIZED, "The access token is not valid, or no longer.")
+                            .with(
+                                    HttpHeaders.WWW_AUTHENTICATE,
+                                    "Bearer error=\"invalid_token\", error_description=\"not valid, or no longer\""));
+        }
     }
 }

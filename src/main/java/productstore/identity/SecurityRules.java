@@ -14,17 +14,12 @@ import static productstore.identity.SecurityRules.Access.MANAGER;
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
-import java.util.UUID;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.springframework.boot.security.autoconfigure.actuate.web.servlet.EndpointRequest;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.core.annotation.Order;
-import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.security.access.hierarchicalroles.RoleHierarchy;
 import org.springframework.security.access.hierarchicalroles.RoleHierarchyImpl;
@@ -37,15 +32,12 @@ import org.springframework.security.config.observation.SecurityObservationSettin
 import org.springframework.security.core.authority.AuthorityUtils;
 import org.springframework.security.oauth2.server.resource.InvalidBearerTokenException;
 import org.springframework.security.oauth2.server.resource.authentication.BearerTokenAuthenticationToken;
-import org.springframework.security.oauth2.server.resource.web.BearerTokenResolver;
 import org.springframework.security.oauth2.server.resource.web.authentication.BearerTokenAuthenticationConverter;
 import org.springframework.security.oauth2.server.resource.web.authentication.BearerTokenAuthenticationFilter;
 import org.springframework.security.web.SecurityFilterChain;
 import org.springframework.security.web.servlet.util.matcher.PathPatternRequestMatcher;
 import org.springframework.web.util.pattern.PathPattern;
 import org.springframework.web.util.pattern.PathPatternParser;
-import productstore.platform.Batcher;
-import productstore.platform.Limits;
 
 /** Which role may make which call, and the filters that see to it. */
 @Configuration(proxyBeanMethods = false)
@@ -99,15 +91,6 @@ class SecurityRules {
             .sorted(Comparator.comparing(Rule::path, PathPattern.SPECIFICITY_COMPARATOR))
             .toList();
 
-    // These live by what is in their body. A token that has ended, which many clients send with everything, must not
-    // keep anybody from getting a new one.
-    private static final Set<String> WITHOUT_TOKEN =
-            Set.of("/api/auth/register", "/api/auth/login", "/api/auth/refresh", "/api/auth/logout");
-
-    private static final String SCHEME = "Bearer ";
-    private static final int USER_QUERIES = 2;
-    private static final int USERS_TOGETHER = 100;
-
     /** The endpoints of the management port, which is not published. */
     @Bean
     @Order(1)
@@ -126,7 +109,7 @@ class SecurityRules {
             Refusals refusals,
             RateLimit rateLimit) {
         var tokens = new BearerTokenAuthenticationConverter();
-        tokens.setBearerTokenResolver(tokenOfRequest());
+        tokens.setBearerTokenResolver(Callers::token);
         var bearerTokens = new BearerTokenAuthenticationFilter(tokenChecks, tokens);
         bearerTokens.setAuthenticationEntryPoint(refusals);
         return plain(http)
@@ -156,36 +139,16 @@ class SecurityRules {
      * token: such an exception passes through the filters and becomes a 503.
      */
     @Bean
-    AuthenticationManagerResolver<HttpServletRequest> tokenChecks(
-            AccessTokens tokens, Batcher<UUID, Optional<CurrentUser>> activeUsers) {
+    AuthenticationManagerResolver<HttpServletRequest> tokenChecks(Callers callers) {
         return _ -> authentication -> {
             var token = ((BearerTokenAuthenticationToken) authentication).getToken();
-            var user = tokens.verify(token)
-                    .flatMap(activeUsers::ask)
-                    .orElseThrow(() -> new InvalidBearerTokenException("not valid, or no longer"));
+            var user =
+                    callers.find(token).orElseThrow(() -> new InvalidBearerTokenException("not valid, or no longer"));
             return UsernamePasswordAuthenticationToken.authenticated(
                     user,
                     null,
                     AuthorityUtils.createAuthorityList("ROLE_" + user.role().name()));
         };
-    }
-
-    /** Every call with a token asks for its user; calls of the same moment ask together. */
-    @Bean
-    Batcher<UUID, Optional<CurrentUser>> activeUsers(UserRepository users, Limits limits) {
-        return new Batcher<>(
-                "active-users",
-                USER_QUERIES,
-                USERS_TOGETHER,
-                limits,
-                ids -> {
-                    var active = users.findActive(Set.copyOf(ids)).stream()
-                            .collect(Collectors.toMap(CurrentUser::id, Function.identity()));
-                    return ids.stream()
-                            .map(id -> Optional.ofNullable(active.get(id)))
-                            .toList();
-                },
-                id -> users.findActive(Set.of(id)).stream().findFirst());
     }
 
     /** The request has its span and its timer already; one more for each security filter cost as much as the request. */
@@ -199,18 +162,6 @@ class SecurityRules {
         return RoleHierarchyImpl.fromHierarchy("ROLE_ADMIN > ROLE_MANAGER\nROLE_MANAGER > ROLE_CUSTOMER");
     }
 
-    // Not Spring's DefaultBearerTokenResolver: its regular expression over a token costs more than the token's check.
-    private static BearerTokenResolver tokenOfRequest() {
-        return request -> {
-            var header = request.getHeader(HttpHeaders.AUTHORIZATION);
-            return header == null
-                            || !header.regionMatches(true, 0, SCHEME, 0, SCHEME.length())
-                            || WITHOUT_TOKEN.contains(request.getRequestURI())
-                    ? null
-                    : header.substring(SCHEME.length());
-        };
-    }
-
     private static HttpSecurity plain(HttpSecurity http) {
         return http.sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
                 // Nothing here is authorised by a cookie.
@@ -219,13 +170,7 @@ class SecurityRules {
                 .requestCache(AbstractHttpConfigurer::disable)
                 .headers(headers -> headers.defaultsDisabled().addHeaderWriter((_, response) -> {
                     SecurityHeaders.write(response);
-                    // Kept by nobody, unless its controller says otherwise; what has a tag may be kept by the
-                    // client, who must ask each time whether it still holds.
-                    if (!response.containsHeader(HttpHeaders.CACHE_CONTROL)) {
-                        response.setHeader(
-                                HttpHeaders.CACHE_CONTROL,
-                                response.containsHeader(HttpHeaders.ETAG) ? "private, no-cache" : "no-store");
-                    }
+                    SecurityHeaders.writeCacheControl(response);
                 }));
     }
 

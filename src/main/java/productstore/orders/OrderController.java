@@ -28,8 +28,11 @@ import productstore.platform.TraceIds;
 import productstore.platform.Validation;
 
 @RestController
-@RequestMapping(path = "/api/orders", produces = MediaType.APPLICATION_JSON_VALUE)
+@RequestMapping(path = OrderController.PATH, produces = MediaType.APPLICATION_JSON_VALUE)
 class OrderController {
+    static final String PATH = "/api/orders";
+    static final String KEY = "Idempotency-Key";
+
     private final Orders orders;
     private final Batcher<Placement, Placement.Outcome> placements;
     private final Idempotency idempotency;
@@ -54,13 +57,13 @@ class OrderController {
     @PostMapping(consumes = MediaType.APPLICATION_JSON_VALUE)
     ResponseEntity<byte[]> place(
             @RequestBody Placing.Input input,
-            @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String key,
+            @RequestHeader(name = KEY, required = false) @Nullable String key,
             CurrentUser user) {
         return placements
                 .ask(new Placement(
                         input.checked(),
                         user,
-                        idempotency.request(key, user.id(), "POST /api/orders", input),
+                        idempotency.request(key, user.id(), "POST " + PATH, input),
                         traceIds.current()))
                 .orThrow();
     }

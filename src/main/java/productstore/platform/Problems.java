@@ -85,16 +85,20 @@ public final class Problems {
 
     static byte[] body(HttpServletRequest request, String traceId, Problem problem) {
         var code = problem.code();
-        @Nullable String instance = request.getRequestURI();
         return JSON.writeValueAsBytes(new Body(
                 code.type(),
                 code.title(),
                 code.status().value(),
                 problem.detail(),
-                instance == null ? "" : instance,
+                instance(request.getRequestURI()),
                 code.code(),
                 traceId,
                 problem.errors()));
+    }
+
+    // A trailing slash means nothing here, and some of those who ask have had it taken off before.
+    private static String instance(@Nullable String uri) {
+        return uri == null ? "" : uri.length() > 1 && uri.endsWith("/") ? uri.substring(0, uri.length() - 1) : uri;
     }
 
     /** The problem that a failure is to the client. */
@@ -204,10 +208,9 @@ public final class Problems {
     }
 
     private static Problem unreadable(HttpMessageNotReadableException failure) {
-        for (@Nullable Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
-            if (cause instanceof Problem problem) {
-                return problem;
-            }
+        var known = problemIn(failure);
+        if (known != null) {
+            return known;
         }
         return failure.getCause() instanceof JacksonException json
                 ? unreadable(json)
@@ -216,6 +219,10 @@ public final class Problems {
 
     /** The problem that an unreadable JSON text is: where it is at fault, never how our classes look. */
     public static Problem unreadable(JacksonException failure) {
+        var known = problemIn(failure);
+        if (known != null) {
+            return known;
+        }
         var path = path(failure);
         if (failure instanceof UnrecognizedPropertyException) {
             return Problem.invalid(path, "unknown_member", path + " is not a member of this request.");
@@ -234,6 +241,16 @@ public final class Problems {
             return Problem.of(ProblemCode.INVALID_JSON, "A member of an object stands there twice" + where + ".");
         }
         return Problem.of(ProblemCode.INVALID_JSON, "The body is not the JSON that is needed here" + where + ".");
+    }
+
+    /** What kept the text from being read, where it was not the text itself. */
+    private static @Nullable Problem problemIn(Throwable failure) {
+        for (@Nullable Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof Problem problem) {
+                return problem;
+            }
+        }
+        return null;
     }
 
     private static String path(JacksonException failure) {

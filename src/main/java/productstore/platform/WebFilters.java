@@ -1,16 +1,12 @@
 package productstore.platform;
 
 import jakarta.servlet.FilterChain;
-import jakarta.servlet.ReadListener;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.ServletInputStream;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.SocketTimeoutException;
-import java.time.Duration;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
@@ -43,7 +39,7 @@ class WebFilters {
 
     @Bean
     FilterRegistrationBean<BodyLimitFilter> bodyLimit(Limits limits) {
-        return ordered(new BodyLimitFilter(limits.bodyBytes(), limits.bodyReadTime()), OUTERMOST + 2);
+        return ordered(new BodyLimitFilter(limits), OUTERMOST + 2);
     }
 
     /** Off: the dispatcher does what it does, and nothing before the dispatcher asks for it. */
@@ -118,90 +114,24 @@ class WebFilters {
 
     /** Bounds the size of a body, and the time it may take to arrive. */
     static final class BodyLimitFilter extends OncePerRequestFilter {
-        private final int bytes;
-        private final Duration readTime;
+        private final Limits limits;
 
-        BodyLimitFilter(int bytes, Duration readTime) {
-            this.bytes = bytes;
-            this.readTime = readTime;
+        BodyLimitFilter(Limits limits) {
+            this.limits = limits;
         }
 
         @Override
         protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
                 throws ServletException, IOException {
-            if (request.getContentLengthLong() > bytes) {
-                throw tooLarge();
-            }
+            BoundedBody.checkLength(request, limits);
             chain.doFilter(
                     new HttpServletRequestWrapper(request) {
                         @Override
                         public ServletInputStream getInputStream() throws IOException {
-                            return new BoundedBody(super.getInputStream());
+                            return new BoundedBody(super.getInputStream(), limits);
                         }
                     },
                     response);
-        }
-
-        private Problem tooLarge() {
-            return Problem.of(ProblemCode.BODY_TOO_LARGE, "At most " + bytes + " bytes.")
-                    .with("Connection", "close");
-        }
-
-        private Problem tooSlow() {
-            return Problem.of(
-                            ProblemCode.REQUEST_TIMEOUT,
-                            "The body did not arrive within " + readTime.toSeconds() + " seconds.")
-                    .with("Connection", "close");
-        }
-
-        private final class BoundedBody extends ServletInputStream {
-            private final ServletInputStream body;
-            private final long deadlineNanos = System.nanoTime() + readTime.toNanos();
-            private long read;
-
-            BoundedBody(ServletInputStream body) {
-                this.body = body;
-            }
-
-            @Override
-            public int read() throws IOException {
-                var one = new byte[1];
-                return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-            }
-
-            @Override
-            public int read(byte[] buffer, int offset, int length) throws IOException {
-                int count;
-                try {
-                    count = ((InputStream) body).read(buffer, offset, length);
-                } catch (SocketTimeoutException e) {
-                    throw tooSlow();
-                }
-                read += Math.max(count, 0);
-                if (read > bytes) {
-                    throw tooLarge();
-                }
-                // A client that sends a byte a second never runs into the socket's own timeout.
-                if (System.nanoTime() > deadlineNanos) {
-                    throw tooSlow();
-                }
-                return count;
-            }
-
-            @Override
-            public boolean isFinished() {
-                return body.isFinished();
-            }
-
-            @Override
-            public boolean isReady() {
-                return body.isReady();
-            }
-
-            @Override
-            public void setReadListener(ReadListener listener) {
-                body.setReadListener(listener);
-            }
         }
     }
 }

@@ -46,6 +46,7 @@ class DocsPageTest extends StoreTest {
         var page = anyone().get(path);
         assertThat(page.header("Content-Security-Policy").orElseThrow())
                 .contains("default-src 'none'; script-src 'self';");
+        assertThat(page.header("Referrer-Policy")).hasValue("no-referrer");
         assertThat(page.text()).doesNotContain("http:", "https:", "<script>");
         var files = OWN_FILE.matcher(page.text()).results().toList();
         assertThat(files).hasSize(5);

@@ -127,7 +127,6 @@ class SecurityRulesTest extends IdentityTest {
         var answer = get("/api/auth/me", person.accessToken());
         assertThat(answer.header("X-Content-Type-Options")).isEqualTo("nosniff");
         assertThat(answer.header("X-Frame-Options")).isEqualTo("DENY");
-        assertThat(answer.header("Referrer-Policy")).isEqualTo("no-referrer");
         assertThat(answer.header("Cache-Control")).isEqualTo("private, no-cache");
         assertThat(answer.header("Set-Cookie")).isEmpty();
         assertThat(get("/api/users", "").header("Cache-Control")).isEqualTo("no-store");
