@@ -230,6 +230,30 @@ class CachingTest extends StoreTest {
     }
 
     @Test
+    void whoReadsAProductTakesThoseAlongThatAreAskedForOften() {
+        var often = newProduct(10);
+        var next = newProduct(10);
+        anyone().get("/api/products/" + often).ok();
+        anyone().get("/api/products/" + often).ok();
+        Shoppers.pause(600);
+        db.sql("UPDATE stock SET quantity = 9 WHERE product_id = CAST(:id AS uuid)")
+                .param("id", often)
+                .update();
+        var before = queriesForProducts();
+        anyone().get("/api/products/" + next).ok();
+        assertThat(stockOf(often)).isEqualTo(9);
+        assertThat(queriesForProducts() - before).isEqualTo(1);
+        db.sql("UPDATE stock SET quantity = 10 WHERE product_id = CAST(:id AS uuid)")
+                .param("id", often)
+                .update();
+    }
+
+    private double queriesForProducts() {
+        return Scrape.of(managementPort)
+                .sum("db_client_operation_duration_seconds_count", "operation=\"product.find\"");
+    }
+
+    @Test
     void anOrderDoesNotLookAtWhatIsKept() {
         var product = newProduct(Map.of("stock", 5, "price", price("10.00")));
         var customer = newCustomer();

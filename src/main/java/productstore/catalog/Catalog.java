@@ -1,6 +1,7 @@
 package productstore.catalog;
 
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
@@ -54,6 +55,11 @@ public class Catalog {
 
     Page<Product> list(ProductList.Filter filter, Paging paging) {
         return list.page(filter, paging);
+    }
+
+    /** Those of these products that are not archived. */
+    List<Product> readAll(Collection<UUID> ids) {
+        return products.find(ids);
     }
 
     Product read(UUID id) {

@@ -3,6 +3,7 @@ package productstore.catalog;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.springframework.stereotype.Component;
 import productstore.platform.Answer;
 import productstore.platform.EntityTags;
@@ -48,7 +49,8 @@ class CatalogReads {
 
     /** @throws productstore.platform.Problem {@code not_found} */
     Answer product(UUID id) {
-        return answers.get(CatalogAnswers.key(id), () -> tags.answer(catalog.read(id)));
+        return answers.product(
+                id, ids -> catalog.readAll(ids).stream().collect(Collectors.toMap(Product::id, tags::answer)));
     }
 
     Answer categories() {

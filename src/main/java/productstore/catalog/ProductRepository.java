@@ -27,15 +27,20 @@ class ProductRepository {
 
     /** A product that is not archived. */
     Optional<Product> find(UUID id) {
+        return find(List.of(id)).stream().findFirst();
+    }
+
+    /** Those of these products that are not archived. */
+    List<Product> find(Collection<UUID> ids) {
         return db.sql("/* product.find */ SELECT " + COLUMNS + """
                         FROM product p
                         JOIN category c ON c.id = p.category_id
                         JOIN stock s ON s.product_id = p.id
-                        WHERE p.id = :id AND p.archived_at IS NULL
+                        WHERE p.id = ANY (CAST(:ids AS uuid[])) AND p.archived_at IS NULL
                         """)
-                .param("id", id)
+                .param("ids", ids.stream().map(UUID::toString).toArray(String[]::new))
                 .query(ProductRepository::product)
-                .optional();
+                .list();
     }
 
     List<Offer> offers(Collection<UUID> products) {

@@ -7,11 +7,13 @@ import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,14 +26,35 @@ public final class FreshCache<K, V> {
     private final LongAdder hits = new LongAdder();
     private final LongAdder misses = new LongAdder();
 
-    /**
-     * A value, and when the making of it began; its data are at least as new.
-     *
-     * @param bornNanos by {@link System#nanoTime()}
-     */
-    public record Stamped<V>(V value, long bornNanos) {
+    // Of those that are due for renewal, so that a cache full of what nobody asks for again costs no more than this.
+    private static final int LOOKED_AT = 1_000;
+
+    /** A value, and when the making of it began; its data are at least as new. */
+    public static final class Stamped<V> {
+        private final V value;
+        private final long bornNanos;
+        private volatile boolean askedAgain;
+
+        /** @param bornNanos by {@link System#nanoTime()} */
+        public Stamped(V value, long bornNanos) {
+            this.value = value;
+            this.bornNanos = bornNanos;
+        }
+
+        public V value() {
+            return value;
+        }
+
         public boolean youngerThan(Duration age) {
             return System.nanoTime() - bornNanos < age.toNanos();
+        }
+
+        private V given() {
+            // Not written each time: many processors read it.
+            if (!askedAgain) {
+                askedAgain = true;
+            }
+            return value;
         }
     }
 
@@ -65,7 +88,7 @@ public final class FreshCache<K, V> {
             }
             if (!isStale(there)) {
                 hits.increment();
-                return value(there);
+                return value(there).given();
             }
             values.asMap().remove(key, there);
         }
@@ -78,12 +101,12 @@ public final class FreshCache<K, V> {
             // Thrown below; the cache forgets a promise that failed.
             promise.completeExceptionally(failure);
         }
-        return value(promise);
+        return value(promise).value();
     }
 
-    private static <V> V value(CompletableFuture<Stamped<V>> promise) {
+    private static <V> Stamped<V> value(CompletableFuture<Stamped<V>> promise) {
         try {
-            return promise.join().value();
+            return promise.join();
         } catch (CompletionException e) {
             throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
@@ -100,7 +123,30 @@ public final class FreshCache<K, V> {
             return null;
         }
         hits.increment();
-        return value.value();
+        return value.given();
+    }
+
+    /**
+     * Values that were asked for again since they were made, the oldest first: whoever makes some anyway may make these
+     * anew before they are missed.
+     *
+     * @param age that they have at least
+     */
+    public Map<K, Stamped<V>> askedAgain(Predicate<K> which, Duration age, int most) {
+        return values.synchronous()
+                .policy()
+                .expireAfterWrite()
+                .map(policy -> policy.oldest(oldest -> oldest.limit(LOOKED_AT)
+                        .takeWhile(entry -> !entry.getValue().youngerThan(age))
+                        .filter(entry -> entry.getValue().askedAgain && which.test(entry.getKey()))
+                        .limit(most)
+                        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue))))
+                .orElse(Map.of());
+    }
+
+    /** Puts a new value in the place of an old one, unless that was forgotten or replaced meanwhile. */
+    public void renew(K key, Stamped<V> old, Stamped<V> renewed) {
+        values.synchronous().asMap().replace(key, old, renewed);
     }
 
     /** Forgets a value, also one that is being made: it may be of data that were read before. */
