@@ -31,6 +31,7 @@ ROUND_TRIP_ORDERS = 8
 CURSORS = 200
 DEEPEST_OFFSET = 10_000
 STARTS = 3
+WARMING_UP_S = 15
 SETTLING_S = 1
 """Load before each measurement that doesn't count: connections, caches and plans of the step before make way."""
 TOKEN_AGE_S = 300
@@ -492,8 +493,8 @@ class Bench:
             if step.server is None and step.database is not None:
                 self.data["pgbench_clients"][f"{step.names[0]}, {step.products}"] = self.best_clients(step)
             else:
-                # Just-in-time compilers take their time.
-                step.go(2 * self.seconds)
+                # Just-in-time compilers take their time, however short the rounds are.
+                step.go(max(WARMING_UP_S, 2 * self.seconds) if self.rounds > 1 else self.seconds)
 
     def best_clients(self, step: Step) -> int:
         rates = {}
