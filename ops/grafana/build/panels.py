@@ -21,7 +21,10 @@ BOARDS = {
     "store-jvm": "JVM",
     "store-loadtest": "Load test",
 }
-GREEN, AMBER, RED, BLUE, GREY = "green", "orange", "red", "blue", "text"
+GREEN, AMBER, RED, BLUE = "green", "orange", "red", "blue"
+A_SECOND, A_MINUTE = "suffix: /s", "suffix: /min"
+# Up to where an axis goes at least, by unit.
+SMALL = {"percentunit": 0.01, "s": 0.01, "Bps": 1000, "bytes": 1000}
 
 
 def query(expr, legend="", exemplars=False):
@@ -58,7 +61,7 @@ def tile(title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=N
     of the number. empty: what to say where there is none.
     """
     options = {
-        "colorMode": "background_solid" if steps is not NEUTRAL or names else "background",
+        "colorMode": "background_solid",
         "graphMode": "area" if spark and not names and not name and not instant else "none",
         "justifyMode": "center",
         "textMode": "name" if name else "value",
@@ -81,22 +84,22 @@ def tile(title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=N
 
 
 def graph(
-    title, description, unit, *queries, stack=False, limit=None, table=False, colors=None, dashed=(), maximum=None, decimals=None, width=None, height=8, log=False, points=False
+    title, description, unit, *queries, stack=False, limit=None, colors=None, dashed=(), maximum=None, decimals=None, width=None, height=8, log=False
 ):
     """
-    Lines over time from zero. limit: where it becomes bad, drawn as a line. table: the legend is a table, for many lines. colors
-    and dashed: by legend.
+    Lines over time from zero. limit: where it becomes bad, drawn as a line. colors and dashed: by legend.
     """
     custom = {
         "drawStyle": "line",
-        "lineWidth": 1 if stack else 2,
-        "fillOpacity": 45 if stack else 8,
+        "lineWidth": 0 if stack else 2,
+        "fillOpacity": 70 if stack else 8,
         "gradientMode": "none" if stack else "opacity",
-        "showPoints": "always" if points else "never",
+        "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stack else "none", "group": "A"},
         "axisPlacement": "auto",
-        "axisSoftMin": 0,
+        # Nothing but noughts is a line on the ground, not one below 10,000 %.
+        "axisSoftMax": SMALL.get(unit, 1),
         "thresholdsStyle": {"mode": "dashed" if limit is not None else "off"},
         "scaleDistribution": {"type": "log", "log": 10} if log else {"type": "linear"},
     }
@@ -119,10 +122,9 @@ def graph(
     options = {
         "legend": {
             "showLegend": True,
-            "displayMode": "table" if table else "list",
+            "displayMode": "list",
             "placement": "bottom",
-            "calcs": ["lastNotNull", "max"] if table else [],
-            **({"sortBy": "Max", "sortDesc": True} if table else {}),
+            "calcs": [],
         },
         "tooltip": {"mode": "multi", "sort": "desc"},
     }
@@ -300,18 +302,19 @@ def _annotations():
             "iconColor": color,
             "datasource": SOURCE,
             "expr": expr,
-            "step": "15s",
+            # Each holds for a minute from its beginning, so that there is one mark, and not a band over all of an alert.
+            "step": "1m",
             "titleFormat": title,
             "textFormat": details,
             "tagKeys": "",
         }
 
+    firing = 'max by (alertname, severity, instance) (ALERTS{alertstate="firing",severity=~"critical|warning"}%s)'
     return [
-        marked("Alerts", RED, 'max by (alertname, severity, instance) (ALERTS{alertstate="firing",severity=~"critical|warning"})', "{{alertname}}", "{{severity}} {{instance}}"),
-        # True for the first minute of a process.
+        marked("Alerts", RED, f"{firing % ''} unless {firing % ' offset 1m'}", "{{alertname}}", "{{severity}} {{instance}}"),
         marked("Starts", BLUE, 'time() - process_start_time_seconds{job="store"} < 60', "Started", "{{instance}}"),
         marked("Versions", "purple", 'count by (version) (store_build_info{job="store"}) unless count by (version) (store_build_info{job="store"} offset 1m)', "Version {{version}}"),
-        marked("Load tests", "yellow", "sum(locust_users) > 0", "Load test"),
+        marked("Load tests", "yellow", "sum(locust_users) > 0 unless sum(locust_users offset 1m) > 0", "Load test"),
     ]
 
 

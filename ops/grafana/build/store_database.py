@@ -1,6 +1,6 @@
 """Database: what PostgreSQL is asked, how long it takes, as the store sees it and as the server does; then what is scarce."""
 
-from panels import AMBER, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, top
+from panels import A_SECOND, AMBER, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, top
 
 TIME = "db_client_operation_duration_seconds"
 STATEMENTS = f"sum by (operation) (rate({TIME}_count{{@store}}[~]))"
@@ -19,12 +19,12 @@ BOARD = board(
     rows=[
         [
             tile("PostgreSQL", "Whether it answers its exporter.", "short", "min(pg_up{@one})", names=UP),
-            tile("Transactions", "Committed and rolled back, a second, the last 5 minutes. Above 100 it rings.", "short", TRANSACTIONS, above(75, 100), decimals=1),
+            tile("Transactions", "Committed and rolled back, a second, the last 5 minutes. Above 100 it rings.", A_SECOND, TRANSACTIONS, above(75, 100), decimals=1),
             tile("Failed statements", "SQL of the store that failed or was cut short, in 5 minutes.", "short", "sum(increase(db_client_operation_errors_total{@store}[5m]))", above(1, 20), decimals=0),
             tile("Statement p99", "What 99 of 100 SQL statements of the store stay below, the last 5 minutes. Waiting for locks is in it.", "s", f"histogram_quantile(0.99, sum by (le) (rate({TIME}_bucket{{@store}}[5m]))) >= 0", above(0.1, 0.5)),
             tile("Waiting requests", "Requests of the store in line for a connection now.", "short", "sum(store_database_waiting{@store})", above(1, 50), decimals=0),
             tile("Connections", "Taken, of those that PostgreSQL allows.", "percentunit", "max(sum by (instance) (pg_stat_activity_count{@one}) / on (instance) pg_settings_max_connections{@one})", above(0.6, 0.8), decimals=0),
-            tile("Longest transaction", "Open now. The store itself keeps none for over 40 s; above 2 min it rings.", "s", "max(pg_transaction_longest_seconds{@db})", above(45, 120)),
+            tile("Longest open", "The oldest transaction that is open now. The store itself keeps none for over 40 s; above 2 min it rings.", "s", "max(pg_transaction_longest_seconds{@db})", above(45, 120)),
             tile("Wait for a lock", "Sessions that wait for another one's lock now.", "short", "sum(pg_lock_waiting{@one})", above(1, 10), decimals=0),
         ],
         "What it is asked, and how long it takes: as the store sees it",
@@ -32,13 +32,13 @@ BOARD = board(
             graph(
                 "Transactions",
                 "A second. Above the line DatabaseRpsAbove100 rings.",
-                "short",
+                A_SECOND,
                 query("sum(rate(pg_stat_database_xact_commit{@db}[$__rate_interval]))", "committed"),
                 query("sum(rate(pg_stat_database_xact_rollback{@db}[$__rate_interval]))", "rolled back"),
                 limit=100,
                 colors={"committed": GREEN, "rolled back": AMBER},
             ),
-            graph("Failed SQL", "Statements that failed or were cut short by a limit, a second, by name.", "short", query('sum by (operation) (rate(db_client_operation_errors_total{@store}[$__rate_interval])) > 0 or label_replace(0 * sum(rate(db_client_operation_errors_total{@store}[$__rate_interval])), "operation", "all others", "", "")', "{{operation}}"), table=True),
+            graph("Failed SQL", "Statements that failed or were cut short by a limit, a second, by name.", A_SECOND, query('sum by (operation) (rate(db_client_operation_errors_total{@store}[$__rate_interval])) > 0 or label_replace(0 * sum(rate(db_client_operation_errors_total{@store}[$__rate_interval])), "operation", "all others", "", "")', "{{operation}}")),
             graph(
                 "Time of a statement",
                 "From sending it to its answer: the network and waiting for locks are in it.",
@@ -51,15 +51,15 @@ BOARD = board(
             ),
         ],
         [
-            graph("Most asked", "The eight most frequent statements, a second, by name.", "short", query(top(8, "operation", STATEMENTS), "{{operation}}"), table=True, height=10, decimals=1),
-            graph("Most time", "The eight on which most time goes, in seconds a second: 1 keeps one connection busy all the time.", "short", query(top(8, "operation", SECONDS), "{{operation}}"), table=True, stack=True, height=10, decimals=3),
-            graph("Longest on average", "The eight with the longest mean time.", "s", query(top(8, "operation", f"{SECONDS} / {STATEMENTS}"), "{{operation}}"), table=True, height=10),
+            graph("Most asked", "The eight most frequent statements, a second, by name.", A_SECOND, query(top(8, "operation", STATEMENTS), "{{operation}}"), height=10, decimals=1),
+            graph("Most time", "The eight on which most time goes, in seconds a second: 1 keeps one connection busy all the time.", "short", query(top(8, "operation", SECONDS), "{{operation}}"), stack=True, height=10, decimals=2),
+            graph("Longest on average", "The eight with the longest mean time.", "s", query(top(8, "operation", f"{SECONDS} / {STATEMENTS}"), "{{operation}}"), height=10),
         ],
         "As the server sees it",
         [
             table(
                 "Statements that took most of its time",
-                "From pg_stat_statements, all clients, the last 5 minutes. A statement of the store begins with its name.",
+                "From pg_stat_statements, all clients, the last 5 minutes. Their names are in the graphs above.",
                 {
                     "A": "topk(12, sum by (query) (rate(pg_statement_seconds_total{@one}[5m]))) > 0",
                     "B": "sum by (query) (rate(pg_statement_calls_total{@one}[5m])) and topk(12, sum by (query) (rate(pg_statement_seconds_total{@one}[5m]))) > 0",
@@ -69,7 +69,7 @@ BOARD = board(
                 [
                     column("query", "Statement"),
                     column("A", "Of a processor", 150, unit="percentunit", decimals=2, gauge=True),
-                    column("B", "Calls a second", 120, unit="short", decimals=2),
+                    column("B", "Calls", 120, unit=A_SECOND, decimals=2),
                     column("C", "Mean time", 110, unit="s", steps=above(0.1, 0.5)),
                     column("D", "Rows a call", 100, unit="short", decimals=1),
                 ],
@@ -80,11 +80,11 @@ BOARD = board(
         [
             graph("Sessions by what they do", "Idle in transaction is the one to mind: it holds locks and does nothing.", "short", query('sum by (state) (pg_stat_activity_count{@db,state!~"disabled|fastpath.*"})', "{{state}}"), stack=True, colors={"idle": BLUE, "active": GREEN, "idle in transaction": AMBER, "idle in transaction (aborted)": RED}),
             graph("Locks held, by strength", "The six most frequent. exclusive and accessexclusive stop others.", "short", query("sum by (mode) (pg_locks_count{@db}) and on (mode) topk(6, sum by (mode) (pg_locks_count{@db} @ end()))", "{{mode}}"), query("sum(pg_lock_waiting{@one})", "sessions that wait"), colors={"sessions that wait": RED}),
-            graph("Longest open transaction", "By program. Above the line it rings.", "s", query("max by (application) (pg_transaction_longest_seconds{@db}) > 0 or max(pg_transaction_longest_seconds{@db})", "{{application}}"), limit=120),
+            graph("Longest open transaction", "By program. Above the line it rings.", "s", query('max by (application) (label_replace(pg_transaction_longest_seconds{@db}, "application", "nobody", "application", ""))', "{{application}}"), limit=120),
         ],
         [
             graph("Deadlocks and conflicts", "In 5 minutes. The store makes none by itself.", "short", query("sum(increase(pg_stat_database_deadlocks{@db}[5m]))", "deadlocks"), query("sum(increase(pg_stat_database_conflicts{@db}[5m]))", "conflicts with a replica"), colors={"deadlocks": RED}),
-            graph("Found in memory", "Share of blocks that were in PostgreSQL's own buffers. Below 99 % for long: too little memory.", "percentunit", query("sum(rate(pg_stat_database_blks_hit{@db}[$__rate_interval])) / (sum(rate(pg_stat_database_blks_hit{@db}[$__rate_interval])) + sum(rate(pg_stat_database_blks_read{@db}[$__rate_interval])) > 0)", "found"), maximum=1),
+            graph("Not found in memory", "Share of blocks that were not in PostgreSQL's own buffers. Above 1 % for long: too little memory.", "percentunit", query("sum(rate(pg_stat_database_blks_read{@db}[$__rate_interval])) / (sum(rate(pg_stat_database_blks_hit{@db}[$__rate_interval])) + sum(rate(pg_stat_database_blks_read{@db}[$__rate_interval])) > 0)", "from disk"), limit=0.01),
             graph(
                 "Rows",
                 "Read by scans and written, a second. Many returned for few fetched: an index is missing.",
@@ -96,8 +96,8 @@ BOARD = board(
             ),
         ],
         [
-            graph("Dead rows", "Versions that vacuum has yet to clear away, in the six tables that have most.", "short", query("pg_table_dead_rows{@one} and on (table) topk(6, max by (table) (pg_table_dead_rows{@one} @ end()))", "{{table}}"), table=True),
-            graph("Largest tables", "With indexes and all that belongs to them.", "bytes", query("pg_table_size_bytes{@one} and on (table) topk(6, max by (table) (pg_table_size_bytes{@one} @ end()))", "{{table}}"), table=True),
+            graph("Dead rows", "Versions that vacuum has yet to clear away, in the six tables that have most.", "short", query("pg_table_dead_rows{@one} and on (table) topk(6, max by (table) (pg_table_dead_rows{@one} @ end()))", "{{table}}")),
+            graph("Largest tables", "With indexes and all that belongs to them.", "bytes", query("pg_table_size_bytes{@one} and on (table) topk(6, max by (table) (pg_table_size_bytes{@one} @ end()))", "{{table}}")),
             graph("Size of the database", "On disk, without the log.", "bytes", query("sum by (datname) (pg_database_size_bytes{@db})", "{{datname}}")),
         ],
         [

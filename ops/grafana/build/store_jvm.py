@@ -1,6 +1,6 @@
 """JVM: the store's process, its memory and its rubbish."""
 
-from panels import AMBER, BLUE, GREEN, RED, UP, above, board, graph, query, tile, top
+from panels import AMBER, A_MINUTE, BLUE, GREEN, RED, UP, above, board, graph, query, tile, top
 
 HEAP = 'jvm_memory_used_bytes{@one,area="heap"}'
 
@@ -14,15 +14,15 @@ BOARD = board(
             tile("Running for", "Since the last start. Small and unexpected: it crashed or was stopped.", "dtdurations", "min(time() - process_start_time_seconds{@one})", [(None, AMBER), (300, BLUE)], spark=False),
             tile("CPU", "Of all the machine's processors, by the store.", "percentunit", "max(process_cpu_usage{@one})", above(0.7, 0.9), decimals=0),
             tile("Heap in use", "Of what it may have, garbage included. Above 90 % for ten minutes it rings.", "percentunit", 'max(sum by (instance) (jvm_memory_used_bytes{@one,area="heap"}) / sum by (instance) (jvm_memory_max_bytes{@one,area="heap"}))', above(0.85, 0.95), decimals=0),
-            tile("Heap after collection", "What is left when the garbage is gone: what the store really needs.", "percentunit", "max(jvm_memory_usage_after_gc{@one})", above(0.7, 0.85), decimals=0),
-            tile("Garbage collection", "Share of the time in which all stands still for it, 5 minutes. Above 10 % it rings.", "percentunit", "max(sum by (instance) (rate(jvm_gc_pause_seconds_sum{@one}[5m])))", above(0.05, 0.1), decimals=1),
+            tile("Old generation", "What it held after the last collection, of what it may. It fills slowly and is emptied when it is full.", "percentunit", "max(jvm_memory_usage_after_gc{@one})", decimals=0),
+            tile("GC", "Garbage collection: share of the time in which all stands still for it, 5 minutes. Above 10 % it rings.", "percentunit", "max(sum by (instance) (rate(jvm_gc_pause_seconds_sum{@one}[5m])))", above(0.05, 0.1), decimals=1),
             tile("Open files", "And connections, of those that it may have.", "percentunit", "max(process_files_open_files{@one} / process_files_max_files{@one})", above(0.7, 0.9), decimals=0),
             tile("Errors logged", "In 5 minutes.", "short", 'sum(increase(logback_events_total{@one,level="error"}[5m]))', above(1, 10), decimals=0),
         ],
         "Processor and log",
         [
             graph("Processor", "Of all processors: by the store, and by everything on its machine.", "percentunit", query("max(process_cpu_usage{@one})", "store"), query("max(system_cpu_usage{@one})", "machine"), maximum=1, colors={"store": GREEN, "machine": BLUE}),
-            graph("Lines logged", "A minute.", "cpm", query('sum by (level) (rate(logback_events_total{@one,level=~"error|warn|info"}[$__rate_interval])) * 60', "{{level}}"), colors={"error": RED, "warn": AMBER, "info": BLUE}),
+            graph("Lines logged", "A minute.", A_MINUTE, query('sum by (level) (rate(logback_events_total{@one,level=~"error|warn|info"}[$__rate_interval])) * 60', "{{level}}"), colors={"error": RED, "warn": AMBER, "info": BLUE}),
             graph("Threads", "Of the operating system; requests run on virtual ones, which are not counted.", "short", query('sum by (state) (jvm_threads_states_threads{@one,state!~"new|terminated"})', "{{state}}"), stack=True, colors={"blocked": RED}),
         ],
         "Memory",

@@ -5,7 +5,7 @@ The clients' measures come from the load test's own /metrics: locust_users{user_
 and locust_request_failures_total, both by method and name.
 """
 
-from panels import AMBER, BLUE, GREEN, RED, above, board, column, graph, query, table, tile, top
+from panels import AMBER, A_SECOND, BLUE, GREEN, RED, above, board, column, graph, query, table, tile, top
 
 CLIENT = "locust_request_duration_seconds"
 SERVER = "http_server_requests_seconds"
@@ -29,7 +29,7 @@ BOARD = board(
     rows=[
         [
             tile("Users", "Made-up people at work now.", "short", "sum(locust_users{@one})", decimals=0, empty="no test"),
-            tile("Requests", "That the clients sent, a second, the last minute.", "reqps", f"sum(rate({CLIENT}_count{{@one}}[1m]))", decimals=1, empty="no test"),
+            tile("Requests", "That the clients sent, a second, the last minute.", A_SECOND, f"sum(rate({CLIENT}_count{{@one}}[1m]))", decimals=1, empty="no test"),
             tile("Failed", "Share of requests that were not answered as they should be, the last minute.", "percentunit", FAILED % ("1m", "1m"), above(0.001, 0.01), decimals=2, empty="no test"),
             tile("Client p99", "What 99 of 100 requests stay below, as the clients see it, the last minute.", "s", client(0.99, "1m"), above(0.25, 0.5), empty="no test"),
             tile("Server p99", "The same as the server sees it. Much smaller: the time goes on the way, or the clients are slow themselves.", "s", server(0.99, "1m"), above(0.25, 0.5), link="store-api"),
@@ -40,7 +40,7 @@ BOARD = board(
         "What the clients see",
         [
             graph("Users", "By kind.", "short", query("sum by (user_class) (locust_users{@one})", "{{user_class}}"), stack=True, decimals=0),
-            graph("Requests a second", "Sent by the clients, and seen by the server. They should be one line.", "reqps", query(f"sum(rate({CLIENT}_count{{@one}}[$__rate_interval]))", "clients"), query(f"sum(rate({SERVER}_count{{@api}}[$__rate_interval]))", "server"), colors={"clients": AMBER, "server": BLUE}),
+            graph("Requests a second", "Sent by the clients, and seen by the server. They should be one line.", A_SECOND, query(f"sum(rate({CLIENT}_count{{@one}}[$__rate_interval]))", "clients"), query(f"sum(rate({SERVER}_count{{@api}}[$__rate_interval]))", "server"), colors={"clients": AMBER, "server": BLUE}),
             graph("p99, clients beside server", "What lies between the lines is the network, the queue in front of the server, and the clients themselves.", "s", query(client(0.99), "clients"), query(server(0.99), "server"), limit=0.5, colors={"clients": AMBER, "server": BLUE}),
         ],
         [
@@ -55,7 +55,7 @@ BOARD = board(
                 },
                 [
                     column("name", "Name"),
-                    column("A", "A second", 100, unit="reqps", decimals=2),
+                    column("A", "A second", 100, unit=A_SECOND, decimals=2),
                     column("B", "Failed", 90, unit="percentunit", steps=above(0.001, 0.01), decimals=1),
                     column("C", "p50", 90, unit="s"),
                     column("D", "p99", 90, unit="s", steps=above(0.25, 0.5)),
@@ -63,13 +63,13 @@ BOARD = board(
                 "p99",
                 height=11,
             ),
-            graph("Slowest, p99", "The six slowest names, as the clients see them.", "s", query(top(6, "method, name", f"histogram_quantile(0.99, sum by (le, method, name) (rate({CLIENT}_bucket{{@one}}[~])))"), "{{name}}"), limit=0.5, table=True, height=11),
+            graph("Slowest, p99", "The six slowest names, as the clients see them.", "s", query(top(6, "method, name", f"histogram_quantile(0.99, sum by (le, method, name) (rate({CLIENT}_bucket{{@one}}[~])))"), "{{name}}"), limit=0.5, height=11),
         ],
         "What gives way first",
         [
             graph("Processor", "Of all processors of the machine: by the store, and by everything.", "percentunit", query("max(process_cpu_usage{@store})", "store"), query("max(system_cpu_usage{@store})", "machine"), maximum=1, colors={"store": GREEN, "machine": BLUE}),
             graph("Database", "Connections taken, and requests in line for one.", "short", query('sum(hikaricp_connections_active{@store,pool="store"})', "taken"), query('sum(hikaricp_connections_max{@store,pool="store"})', "at most"), query("sum(store_database_waiting{@store})", "requests in line"), dashed=["at most"], colors={"requests in line": RED}),
-            graph("Failures", "A second: as the clients count them, and 5xx of the server.", "reqps", query("sum(rate(locust_request_failures_total{@one}[$__rate_interval]))", "clients"), query(f'sum(rate({SERVER}_count{{@api,outcome="SERVER_ERROR"}}[$__rate_interval])) or 0 * sum(rate({SERVER}_count{{@api}}[$__rate_interval]))', "server"), colors={"clients": AMBER, "server": RED}),
+            graph("Failures", "A second: as the clients count them, and 5xx of the server.", A_SECOND, query("sum(rate(locust_request_failures_total{@one}[$__rate_interval]))", "clients"), query(f'sum(rate({SERVER}_count{{@api,outcome="SERVER_ERROR"}}[$__rate_interval])) or 0 * sum(rate({SERVER}_count{{@api}}[$__rate_interval]))', "server"), colors={"clients": AMBER, "server": RED}),
         ],
     ],
 )

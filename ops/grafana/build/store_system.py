@@ -1,6 +1,6 @@
 """System: is everything there, does anything ring, and has the machine room left?"""
 
-from panels import AMBER, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, timeline, top
+from panels import AMBER, A_SECOND, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, timeline, top
 
 DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay"'
 FREE = "node_filesystem_avail_bytes{@disks}"
@@ -36,7 +36,7 @@ BOARD = board(
                 "If the fullest goes on filling as in the last hour. A week stands for longer and for never.",
                 "dtdurations",
                 f"min(clamp_max({SECONDS_TO_FULL}, 7 * 86400) or (0 * {FREE} + 7 * 86400))",
-                below(4 * 3600, 86400),
+                below(4 * 3600, 8 * 3600),
                 spark=False,
             ),
         ],
@@ -44,11 +44,11 @@ BOARD = board(
             table(
                 "What rings",
                 "Alerts that fire now, gravest first. Watchdog is always among them: it says that the watching works.",
-                {"A": 'max by (severity, alertname, job, instance) (time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"})'},
+                {"A": 'label_replace(max by (severity, alertname, instance) (time() - ALERTS_FOR_STATE and ignoring (alertstate) ALERTS{alertstate="firing"}), "severity", "works", "severity", "none")'},
                 [
-                    column("severity", "Severity", 110, names={"critical": ("critical", RED), "warning": ("warning", AMBER), "none": ("none", GREEN)}),
-                    column("alertname", "Alert", 250),
-                    column("instance", "Instance"),
+                    column("severity", "Severity", 110, names={"critical": ("critical", RED), "warning": ("warning", AMBER), "works": ("works", GREEN)}),
+                    column("alertname", "Alert"),
+                    column("instance", "Instance", 200),
                     column("A", "For", 140, unit="dtdurations"),
                 ],
                 "Severity",
@@ -59,7 +59,7 @@ BOARD = board(
         ],
         "What customers feel",
         [
-            graph("Requests", "That the API answers, a second.", "reqps", query("sum(rate(http_server_requests_seconds_count{@api}[$__rate_interval]))", "requests"), height=7),
+            graph("Requests", "That the API answers, a second.", A_SECOND, query("sum(rate(http_server_requests_seconds_count{@api}[$__rate_interval]))", "requests"), height=7),
             graph(
                 "Failed",
                 "Share of requests that the store failed (5xx). Above the line the budget of a month is gone in two days.",
@@ -89,6 +89,7 @@ BOARD = board(
                 query('sum by (mode) (rate(node_cpu_seconds_total{@one,mode!~"idle|guest.*"}[$__rate_interval])) / scalar(count(node_cpu_seconds_total{@one,mode="idle"}))', "{{mode}}"),
                 stack=True,
                 maximum=1,
+                colors={"user": BLUE, "system": "purple", "iowait": RED, "steal": AMBER, "nice": GREEN, "irq": "yellow", "softirq": "yellow"},
             ),
             graph(
                 "Memory by use",
@@ -138,7 +139,7 @@ BOARD = board(
             graph(
                 "Network faults",
                 "Packets that were broken or dropped, a second. Should be nothing.",
-                "pps",
+                A_SECOND,
                 query("sum(rate(node_network_receive_errs_total{@nets}[$__rate_interval])) + sum(rate(node_network_transmit_errs_total{@nets}[$__rate_interval]))", "broken"),
                 query("sum(rate(node_network_receive_drop_total{@nets}[$__rate_interval])) + sum(rate(node_network_transmit_drop_total{@nets}[$__rate_interval]))", "dropped"),
             ),
