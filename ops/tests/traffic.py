@@ -78,8 +78,7 @@ class Person:
             self.connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
             answer = self.connection.getresponse()
             status, content = answer.status, answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            print("DEBUG", name, repr(error), flush=True)
+        except (OSError, http.client.HTTPException):
             # The next one asks on a new connection.
             self.connection = None
             status, content = 0, b""

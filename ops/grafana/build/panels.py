@@ -22,7 +22,7 @@ BOARDS = {
     "store-loadtest": "Load test",
 }
 GREEN, AMBER, RED, BLUE = "green", "orange", "red", "blue"
-A_SECOND, A_MINUTE = "suffix: /s", "suffix: /min"
+A_SECOND, A_MINUTE = "suffix:/s", "suffix:/min"
 # Up to where an axis goes at least, by unit.
 SMALL = {"percentunit": 0.01, "s": 0.01, "Bps": 1000, "bytes": 1000}
 
@@ -313,7 +313,7 @@ def _annotations():
     return [
         marked("Alerts", RED, f"{firing % ''} unless {firing % ' offset 1m'}", "{{alertname}}", "{{severity}} {{instance}}"),
         marked("Starts", BLUE, 'time() - process_start_time_seconds{job="store"} < 60', "Started", "{{instance}}"),
-        marked("Versions", "purple", 'count by (version) (store_build_info{job="store"}) unless count by (version) (store_build_info{job="store"} offset 1m)', "Version {{version}}"),
+        marked("Versions", "purple", 'count by (version) (store_build_info{job="store"}) unless count by (version) (last_over_time(store_build_info{job="store"}[6h] offset 1m))', "Version {{version}}"),
         marked("Load tests", "yellow", "sum(locust_users) > 0 unless sum(locust_users offset 1m) > 0", "Load test"),
     ]
 

@@ -46,7 +46,7 @@ BOARD = board(
                 "Failures by route",
                 "Requests that the store failed (5xx), a second.",
                 A_SECOND,
-                query(f'sum by (method, uri, status) (rate({COUNT}{{@api,outcome="SERVER_ERROR"}}[$__rate_interval])) > 0 or label_replace(0 * sum(rate({COUNT}{{@api}}[$__rate_interval])), "uri", "all others", "", "")', "{{status}} {{method}} {{uri}}"),
+                query(f'label_join(sum by (method, uri, status) (rate({COUNT}{{@api,outcome="SERVER_ERROR"}}[$__rate_interval])) > 0, "what", " ", "status", "method", "uri") or label_replace(0 * sum(rate({COUNT}{{@api}}[$__rate_interval])), "what", "all others", "", "")', "{{what}}"),
             ),
             graph("Time to answer", "The line is the objective: 99 % below half a second. A dot is a request whose trace is kept.", "s", query(f"{quantile(0.99)} > 0", "p99", exemplars=True), query(f"{quantile(0.95)} > 0", "p95"), query(f"{quantile(0.5)} > 0", "p50"), limit=0.5, colors={"p99": RED, "p95": AMBER, "p50": BLUE}),
         ],

@@ -22,7 +22,7 @@ BOARD = board(
         "Processor and log",
         [
             graph("Processor", "Of all processors: by the store, and by everything on its machine.", "percentunit", query("max(process_cpu_usage{@one})", "store"), query("max(system_cpu_usage{@one})", "machine"), maximum=1, colors={"store": GREEN, "machine": BLUE}),
-            graph("Lines logged", "A minute.", A_MINUTE, query('sum by (level) (rate(logback_events_total{@one,level=~"error|warn|info"}[$__rate_interval])) * 60', "{{level}}"), colors={"error": RED, "warn": AMBER, "info": BLUE}),
+            graph("Lines logged", "A minute, by level; the log itself says what it is.", A_MINUTE, query('sum by (level) (rate(logback_events_total{@one,level=~"error|warn|info"}[$__rate_interval])) * 60', "{{level}}"), colors={"error": RED, "warn": AMBER, "info": BLUE}),
             graph("Threads", "Of the operating system; requests run on virtual ones, which are not counted.", "short", query('sum by (state) (jvm_threads_states_threads{@one,state!~"new|terminated"})', "{{state}}"), stack=True, colors={"blocked": RED}),
         ],
         "Memory",

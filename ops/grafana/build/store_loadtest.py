@@ -39,7 +39,7 @@ BOARD = board(
         ],
         "What the clients see",
         [
-            graph("Users", "By kind.", "short", query("sum by (user_class) (locust_users{@one})", "{{user_class}}"), stack=True, decimals=0),
+            graph("Users", "Made-up people at work, by kind.", "short", query("sum by (user_class) (locust_users{@one})", "{{user_class}}"), stack=True, decimals=0),
             graph("Requests a second", "Sent by the clients, and seen by the server. They should be one line.", A_SECOND, query(f"sum(rate({CLIENT}_count{{@one}}[$__rate_interval]))", "clients"), query(f"sum(rate({SERVER}_count{{@api}}[$__rate_interval]))", "server"), colors={"clients": AMBER, "server": BLUE}),
             graph("p99, clients beside server", "What lies between the lines is the network, the queue in front of the server, and the clients themselves.", "s", query(client(0.99), "clients"), query(server(0.99), "server"), limit=0.5, colors={"clients": AMBER, "server": BLUE}),
         ],

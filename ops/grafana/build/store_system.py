@@ -5,8 +5,8 @@ from panels import AMBER, A_SECOND, BLUE, GREEN, RED, UP, above, below, board, c
 DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay"'
 FREE = "node_filesystem_avail_bytes{@disks}"
 SIZE = "node_filesystem_size_bytes{@disks}"
-# A disk that is not filling is never full: a week is as good as that. A forecast needs an hour, or what there is of it.
-SECONDS_TO_FULL = f"({FREE} / (-deriv({FREE}[1h]) > 0)) and {SIZE}"
+# Nothing for a disk that is not filling.
+SECONDS_TO_FULL = f"({FREE} / (-deriv({FREE}[6h]) > 0)) and {SIZE}"
 
 BOARD = board(
     "store-system",
@@ -33,7 +33,7 @@ BOARD = board(
             tile("Fullest disk", "Of all file systems that are no memory.", "percentunit", f"max(1 - {FREE} / {SIZE})", above(0.8, 0.95), decimals=0),
             tile(
                 "Disk full in",
-                "If the fullest goes on filling as in the last hour. A week stands for longer and for never.",
+                "If the fullest goes on filling as in the last six hours. A week stands for longer and for never.",
                 "dtdurations",
                 f"min(clamp_max({SECONDS_TO_FULL}, 7 * 86400) or (0 * {FREE} + 7 * 86400))",
                 below(4 * 3600, 8 * 3600),

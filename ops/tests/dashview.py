@@ -1,0 +1,34 @@
+"""
+dashview, which draws dashboards with Grafana's own panel components and finds what they can't show. It is not part of this
+repository: DASHVIEW names its folder.
+"""
+
+import datetime
+import os
+import pathlib
+import subprocess
+
+from boards import GRAFANA
+
+
+def folder():
+    return pathlib.Path(os.environ["DASHVIEW"]).resolve() if os.environ.get("DASHVIEW") else None
+
+
+def time(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat()
+
+
+def view(stack, out, reasons, *options, boards=None):
+    """Runs it over all dashboards; (its exit code, what it said, with the problems in full)."""
+    home = folder()
+    if not (home / "node_modules").is_dir():
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=home, check=True)
+    files = [GRAFANA / f"dashboards/{uid}.json" for uid in boards] if boards else sorted((GRAFANA / "dashboards").glob("*.json"))
+    # It knows panels by their titles only.
+    allowed = [f"--allow-empty={title}={reason}" for (_, title, _), reason in reasons.items()]
+    command = [home / "dashview", "--prometheus", stack.prometheus, "--scrape-interval", f"{stack.scrape}s", "--out", out]
+    command += ["--datasources", GRAFANA / "provisioning/datasources/store.yml", *allowed, *options, *files]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600)
+    reports = "\n".join(report.read_text() for report in sorted(pathlib.Path(out).glob("*.txt")))
+    return done.returncode, f"{done.stdout}{done.stderr}" + (reports if done.returncode else "")
