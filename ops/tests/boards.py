@@ -110,7 +110,11 @@ def dead_links_of_alerts(rules, boards):
         match = LINK.fullmatch(rule.annotations["dashboard"])
         if not match or match[1] not in known:
             said.append(f"{rule} links to {rule.annotations['dashboard']}, which is no dashboard")
-        elif match[2] and re.fullmatch(r"viewPanel=(?:panel-)?(\d+)", match[2]) and match[2].split("=")[1].removeprefix("panel-") not in known[match[1]]:
+        elif (
+            match[2]
+            and re.fullmatch(r"viewPanel=(?:panel-)?(\d+)", match[2])
+            and match[2].split("=")[1].removeprefix("panel-") not in known[match[1]]
+        ):
             said.append(f"{rule} links to {rule.annotations['dashboard']}, which has no such panel")
     return said
 
@@ -154,7 +158,9 @@ class Live:
                 yield f"{board['uid']}: annotation {each['name']}", self.filled_in(board, each["expr"])
             for each in board["templating"]["list"]:
                 if each["type"] == "query":
-                    yield f"{board['uid']}: variable {each['name']}", re.fullmatch(r"label_values\((.*), \w+\)", self.filled_in(board, each["query"]["query"]))[1]
+                    yield f"{board['uid']}: variable {each['name']}", re.fullmatch(
+                        r"label_values\((.*), \w+\)", self.filled_in(board, each["query"]["query"])
+                    )[1]
 
     @staticmethod
     def of_rules(rules):

@@ -4,6 +4,7 @@ repository: DASHVIEW names its folder.
 """
 
 import datetime
+import json
 import os
 import pathlib
 import subprocess
@@ -20,7 +21,7 @@ def time(seconds):
 
 
 def view(stack, out, reasons, *options, boards=None):
-    """Runs it over all dashboards; (its exit code, what it said, with the problems in full)."""
+    """Runs it over all dashboards; (its exit code, what it said and each problem)."""
     home = folder()
     if not (home / "node_modules").is_dir():
         subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=home, check=True)
@@ -30,5 +31,9 @@ def view(stack, out, reasons, *options, boards=None):
     command = [home / "dashview", "--prometheus", stack.prometheus, "--scrape-interval", f"{stack.scrape}s", "--out", out]
     command += ["--datasources", GRAFANA / "provisioning/datasources/store.yml", *allowed, *options, *files]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=600)
-    reports = "\n".join(report.read_text() for report in sorted(pathlib.Path(out).glob("*.txt")))
-    return done.returncode, f"{done.stdout}{done.stderr}" + (reports if done.returncode else "")
+    said = [done.stdout + done.stderr]
+    for report in sorted(pathlib.Path(out).glob("*.json")):
+        board = json.loads(report.read_text())
+        said += [f"{board['title']}: {problem}" for problem in board["problems"]]
+        said += [f"{board['title']}: {panel['title']}: {problem}" for panel in board["panels"] for problem in panel["problems"]]
+    return done.returncode, "\n".join(said)

@@ -70,7 +70,7 @@ class FilesTest(unittest.TestCase):
             (["panels", place, "fieldConfig", "defaults", "unit"], "", "store-api: Store has no unit"),
             (["panels", place, "targets"], [], "store-api: Store asks nothing"),
             (["panels", place, "datasource", "uid"], "prometheus", "store-api: Store does not use the chosen data source"),
-            (["panels", place, "targets", 0, "expr"], "up{job=\"$jobb\"}", "store-api uses the unknown variable jobb"),
+            (["panels", place, "targets", 0, "expr"], 'up{job="$jobb"}', "store-api uses the unknown variable jobb"),
             (["panels", place + 1, "gridPos", "x"], 1, "store-api: Requests lies over Store"),
             (["panels", place, "gridPos", "w"], 25, "store-api: Store leaves the 24 columns"),
             (["panels", place, "id"], self.boards["store-api.json"]["panels"][place + 1]["id"], "is used twice"),
@@ -85,11 +85,15 @@ class FilesTest(unittest.TestCase):
         rule = next(rule for rule in self.rules if rule.alert == "OrdersStopped")
 
         def said(link):
-            return dead_links_of_alerts([Rule(rule.file, rule.group, {**rule.body, "annotations": {**rule.annotations, "dashboard": link}})], self.boards)
+            return dead_links_of_alerts(
+                [Rule(rule.file, rule.group, {**rule.body, "annotations": {**rule.annotations, "dashboard": link}})], self.boards
+            )
 
         panel = panels(self.boards["store-shop.json"])[0]["id"]
         self.assertEqual([], said(f"d/store-shop?viewPanel={panel}"))
-        self.assertEqual(["OrdersStopped severity=critical links to d/store-shop?viewPanel=0, which has no such panel"], said("d/store-shop?viewPanel=0"))
+        self.assertEqual(
+            ["OrdersStopped severity=critical links to d/store-shop?viewPanel=0, which has no such panel"], said("d/store-shop?viewPanel=0")
+        )
         self.assertEqual(["OrdersStopped severity=critical links to d/store-none, which is no dashboard"], said("d/store-none"))
 
 
@@ -97,7 +101,9 @@ class ProvisioningTest(unittest.TestCase):
     def test_data_sources_know_each_other(self):
         text = (GRAFANA / "provisioning/datasources/store.yml").read_text()
         sources = {each["uid"]: each for each in yaml.safe_load(text)["datasources"]}
-        self.assertEqual({"prometheus": "prometheus", "jaeger": "jaeger", "elasticsearch": "elasticsearch"}, {uid: each["type"] for uid, each in sources.items()})
+        self.assertEqual(
+            {"prometheus": "prometheus", "jaeger": "jaeger", "elasticsearch": "elasticsearch"}, {uid: each["type"] for uid, each in sources.items()}
+        )
         self.assertEqual(
             [("trace_id", "jaeger")],
             [(each["name"], each["datasourceUid"]) for each in sources["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]],
@@ -165,7 +171,9 @@ class LiveTest(unittest.TestCase):
     def test_every_annotation_can_be_worked_out(self):
         for board in self.boards.values():
             for each in board["annotations"]["list"]:
-                self.stack.ask("query_range", query=self.live.filled_in(board, each["expr"]), start=self.live.start, end=self.live.now, step=each["step"])
+                self.stack.ask(
+                    "query_range", query=self.live.filled_in(board, each["expr"]), start=self.live.start, end=self.live.now, step=each["step"]
+                )
         (started,) = (each["expr"] for each in self.boards["store-api.json"]["annotations"]["list"] if each["name"] == "Load tests")
         found = self.stack.ask("query_range", query=started, start=self.live.start, end=self.live.now, step=2)["result"]
         self.assertTrue(found, "the traffic is a load test, and is marked as one")
@@ -188,13 +196,17 @@ class LiveTest(unittest.TestCase):
         boards = copy.deepcopy(self.boards)
         panel = next(panel for panel in panels(boards["store-database.json"]) if panel["title"] == "Most asked")
         panel["targets"][0]["legendFormat"] = "{{statement}}"
-        self.assertEqual(["store-database: Most asked, A has no label statement"], self.live.empty({"store-database.json": boards["store-database.json"]}, {}))
+        self.assertEqual(
+            ["store-database: Most asked, A has no label statement"], self.live.empty({"store-database.json": boards["store-database.json"]}, {})
+        )
 
     if dashview.folder():
 
         def test_grafanas_components_can_show_them(self):
             with tempfile.TemporaryDirectory() as out:
-                code, said = dashview.view(self.stack, out, MAY_BE_EMPTY, "--no-png", "--from", dashview.time(self.live.start), "--to", dashview.time(self.live.now))
+                code, said = dashview.view(
+                    self.stack, out, MAY_BE_EMPTY, "--no-png", "--from", dashview.time(self.live.start), "--to", dashview.time(self.live.now)
+                )
             self.assertEqual(0, code, said)
 
 

@@ -72,28 +72,40 @@ class Person:
             headers["Authorization"] = f"Bearer {self.token}"
         if key:
             headers["Idempotency-Key"] = key
+        content = None if body is None else json.dumps(body).encode()
         started = time.monotonic()
-        try:
-            self.connection = self.connection or http.client.HTTPConnection("127.0.0.1", self.traffic.port, timeout=30)
-            self.connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
-            answer = self.connection.getresponse()
-            status, content = answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            # The next one asks on a new connection.
-            self.connection = None
-            status, content = 0, b""
+        status, answer = self.answered(method, path, content, headers)
         self.traffic.measured.request(method, name, time.monotonic() - started, status not in expected)
         with self.traffic.measured.lock:
             self.traffic.statuses[status] = self.traffic.statuses.get(status, 0) + 1
-        return status, json.loads(content) if content.startswith((b"{", b"[")) else {}
+        return status, json.loads(answer) if answer.startswith((b"{", b"[")) else {}
+
+    def answered(self, method, path, content, headers):
+        """(status, body); status 0 where there was no answer."""
+        while True:
+            used = self.connection is not None
+            self.connection = self.connection or http.client.HTTPConnection("127.0.0.1", self.traffic.port, timeout=30)
+            try:
+                self.connection.request(method, path, content, headers)
+                answer = self.connection.getresponse()
+                return answer.status, answer.read()
+            except (OSError, http.client.HTTPException) as error:
+                self.connection = None
+                # A server closes connections that were idle for long: as browsers do, it is asked again on a new one.
+                if not (used and isinstance(error, (http.client.RemoteDisconnected, ConnectionError))):
+                    return 0, b""
 
 
 class Traffic:
-    """Runs until it is left. pace is the number of seconds that each person thinks between two requests, on average."""
+    """
+    Runs until it is left. pace is the number of seconds that each person thinks between two requests, on average; stranger_pause
+    the one between two rounds of what has to be refused.
+    """
 
-    def __init__(self, port, admin_password, people=6, pace=0.4):
+    def __init__(self, port, admin_password, people=6, pace=0.4, stranger_pause=2.0):
         self.port = port
         self.pace = pace
+        self.stranger_pause = stranger_pause
         self.password = admin_password
         self.measured = Measured()
         self.statuses = {}
@@ -183,7 +195,7 @@ class Traffic:
                 status, placed = self.order(me, items)
                 if status == 201:
                     mine.append(placed["id"])
-            elif chance < 0.96 or not mine:
+            elif chance < 0.98 or not mine:
                 me.call("GET /api/orders/", "GET", "/api/orders/?limit=10")
             else:
                 # 409: a clerk was faster.
@@ -224,8 +236,8 @@ class Traffic:
             (guest, "GET /api/nowhere", "GET", "/api/nowhere", None, 404),
             (guest, "GET /api/products/", "GET", "/api/products/?sort=magic", None, 400),
         ]
-        while self.thinks(3):
-            for person, name, method, path, body, status in random.sample(refused, 2):
+        while not self.stopping.wait(self.stranger_pause):
+            for person, name, method, path, body, status in refused:
                 person.call(name, method, path, body, (status,))
             # Ten failures, then each is turned away unread.
             guess = {"email": "admin@example.org", "password": "guess"}

@@ -163,7 +163,7 @@ def heatmap(title, description, expr, width=None, height=8):
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
     }
     asked = query(expr, "{{le}}", exemplars=True) | {"format": "heatmap"}
-    return _panel("heatmap", title, description, [asked], {"unit": "s", "custom": {"scaleDistribution": {"type": "linear"}}}, options, width=width, height=height)
+    return _panel("heatmap", title, description, [asked], {"unit": "short", "custom": {"scaleDistribution": {"type": "linear"}}}, options, width=width, height=height)
 
 
 def column(label, title, width=None, unit=None, steps=None, decimals=None, names=None, gauge=False):
