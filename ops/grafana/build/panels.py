@@ -55,7 +55,9 @@ NEUTRAL = [(None, BLUE)]
 UP = {"0": ("DOWN", RED), "1": ("UP", GREEN)}
 
 
-def tile(title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=None, names=None, empty="no data", name=None, spark=True, instant=False):
+def tile(
+    title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=None, names=None, empty="no data", name=None, spark=True, instant=False
+):
     """
     One number, large, on its colour. link: the board to go on to. names: texts for certain values. name: a label to show instead
     of the number. empty: what to say where there is none.
@@ -112,9 +114,7 @@ def graph(
         defaults["min"] = 0
     if maximum is not None:
         defaults["max"] = maximum
-    overrides = [
-        _override(name, [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}]) for name, color in (colors or {}).items()
-    ]
+    overrides = [_override(name, [{"id": "color", "value": {"mode": "fixed", "fixedColor": color}}]) for name, color in (colors or {}).items()]
     overrides += [
         _override(name, [{"id": "custom.lineStyle", "value": {"fill": "dash", "dash": [8, 6]}}, {"id": "custom.fillOpacity", "value": 0}])
         for name in dashed
@@ -163,7 +163,16 @@ def heatmap(title, description, expr, width=None, height=8):
         "yAxis": {"axisPlacement": "left", "reverse": False, "unit": "s"},
     }
     asked = query(expr, "{{le}}", exemplars=True) | {"format": "heatmap"}
-    return _panel("heatmap", title, description, [asked], {"unit": "short", "custom": {"scaleDistribution": {"type": "linear"}}}, options, width=width, height=height)
+    return _panel(
+        "heatmap",
+        title,
+        description,
+        [asked],
+        {"unit": "short", "custom": {"scaleDistribution": {"type": "linear"}}},
+        options,
+        width=width,
+        height=height,
+    )
 
 
 def column(label, title, width=None, unit=None, steps=None, decimals=None, names=None, gauge=False):
@@ -251,7 +260,18 @@ def board(uid, *, description, watched, rows, matchers=None):
             "schemaVersion": 41,
             "version": 1,
             "links": [
-                {"type": "link", "title": title, "url": f"/d/{other}", "keepTime": True, "includeVars": False, "targetBlank": False, "icon": "dashboard", "tags": [], "asDropdown": False, "tooltip": ""}
+                {
+                    "type": "link",
+                    "title": title,
+                    "url": f"/d/{other}",
+                    "keepTime": True,
+                    "includeVars": False,
+                    "targetBlank": False,
+                    "icon": "dashboard",
+                    "tags": [],
+                    "asDropdown": False,
+                    "tooltip": "",
+                }
                 for other, title in BOARDS.items()
                 if other != uid
             ],
@@ -270,7 +290,16 @@ def text(dashboard):
 def _variables(job, metric):
     chosen = {"type": "query", "datasource": SOURCE, "refresh": 2, "sort": 1, "hide": 0}
     return [
-        {"name": "datasource", "label": "Data", "type": "datasource", "query": "prometheus", "current": {"text": "Prometheus", "value": "prometheus"}, "hide": 0, "multi": False, "includeAll": False},
+        {
+            "name": "datasource",
+            "label": "Data",
+            "type": "datasource",
+            "query": "prometheus",
+            "current": {"text": "Prometheus", "value": "prometheus"},
+            "hide": 0,
+            "multi": False,
+            "includeAll": False,
+        },
         {
             **chosen,
             "name": "job",
@@ -313,7 +342,12 @@ def _annotations():
     return [
         marked("Alerts", RED, f"{firing % ''} unless {firing % ' offset 1m'}", "{{alertname}}", "{{severity}} {{instance}}"),
         marked("Starts", BLUE, 'time() - process_start_time_seconds{job="store"} < 60', "Started", "{{instance}}"),
-        marked("Versions", "purple", 'count by (version) (store_build_info{job="store"}) unless count by (version) (last_over_time(store_build_info{job="store"}[6h] offset 1m))', "Version {{version}}"),
+        marked(
+            "Versions",
+            "purple",
+            'count by (version) (store_build_info{job="store"}) unless count by (version) (last_over_time(store_build_info{job="store"}[6h] offset 1m))',
+            "Version {{version}}",
+        ),
         marked("Load tests", "yellow", "sum(locust_users) > 0 unless sum(locust_users offset 1m) > 0", "Load test"),
     ]
 
@@ -322,7 +356,16 @@ def _laid_out(rows):
     panels, y = [], 0
     for row in rows:
         if isinstance(row, str):
-            panels.append({"id": _number(f"row {row}"), "type": "row", "title": row, "collapsed": False, "panels": [], "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1}})
+            panels.append(
+                {
+                    "id": _number(f"row {row}"),
+                    "type": "row",
+                    "title": row,
+                    "collapsed": False,
+                    "panels": [],
+                    "gridPos": {"x": 0, "y": y, "w": COLUMNS, "h": 1},
+                }
+            )
             y += 1
             continue
         free = COLUMNS - sum(panel["gridPos"]["w"] or 0 for panel in row)
@@ -344,7 +387,10 @@ def _number(title):
 
 
 def _panel(kind, title, description, queries, defaults, options, overrides=(), *, width=None, height=8):
-    targets = [{"refId": chr(ord("A") + place), "datasource": SOURCE, "editorMode": "code", "range": True, "instant": False, **each} for place, each in enumerate(queries)]
+    targets = [
+        {"refId": chr(ord("A") + place), "datasource": SOURCE, "editorMode": "code", "range": True, "instant": False, **each}
+        for place, each in enumerate(queries)
+    ]
     return {
         "id": _number(f"{kind} {title}"),
         "type": kind,
@@ -368,7 +414,16 @@ def _steps(steps):
 
 
 def _mappings(names):
-    return [{"type": "value", "options": {value: {"text": said, "color": color, "index": place} for place, (value, (said, color)) in enumerate(names.items())}}] if names else []
+    return (
+        [
+            {
+                "type": "value",
+                "options": {value: {"text": said, "color": color, "index": place} for place, (value, (said, color)) in enumerate(names.items())},
+            }
+        ]
+        if names
+        else []
+    )
 
 
 def _override(name, properties):
