@@ -55,18 +55,16 @@ NEUTRAL = [(None, BLUE)]
 UP = {"0": ("DOWN", RED), "1": ("UP", GREEN)}
 
 
-def tile(
-    title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=None, names=None, empty="no data", name=None, spark=True, instant=False
-):
+def tile(title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=None, names=None, empty="no data", spark=True, instant=False):
     """
-    One number, large, on its colour. link: the board to go on to. names: texts for certain values. name: a label to show instead
-    of the number. empty: what to say where there is none.
+    One number, large, on its colour. link: the board to go on to. names: texts for certain values. empty: what to say where there
+    is none.
     """
     options = {
         "colorMode": "background_solid",
-        "graphMode": "area" if spark and not names and not name and not instant else "none",
+        "graphMode": "area" if spark and not names and not instant else "none",
         "justifyMode": "center",
-        "textMode": "name" if name else "value",
+        "textMode": "value",
         "wideLayout": True,
         "percentChangeColorMode": "standard",
         "showPercentChange": False,
@@ -75,9 +73,7 @@ def tile(
     }
     defaults = _field(unit, steps, decimals, names)
     defaults["noValue"] = empty
-    if name:
-        defaults["displayName"] = f"${{__field.labels.{name}}}"
-    panel = _panel("stat", title, description, [query(expr, name or title)], defaults, options, height=4)
+    panel = _panel("stat", title, description, [query(expr, title)], defaults, options, height=4)
     if instant:
         panel["targets"][0] |= {"instant": True, "range": False}
     if link:

@@ -233,10 +233,11 @@ BOARD = board(
                 maximum=1,
             ),
             graph(
-                "Keys used again",
-                "Requests that came again with their Idempotency-Key and got the first answer, a minute. Many: clients don't hear our answers.",
-                A_MINUTE,
-                query("sum(rate(store_idempotent_replays_total{@one}[$__rate_interval])) * 60", "replays"),
+                "Redis",
+                "Calls to the shared cache that failed, a second; each is followed by a second without it. Without it, and without one at all, each store keeps its own answers.",
+                A_SECOND,
+                query("sum(rate(store_redis_failures_total{@one}[$__rate_interval]))", "failed calls"),
+                colors={"failed calls": RED},
             ),
             graph(
                 "Turned away at the database",
