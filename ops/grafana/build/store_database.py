@@ -222,7 +222,7 @@ BOARD = board(
             ),
             graph(
                 "Largest tables",
-                "With indexes and all that belongs to them.",
+                "With indexes, by estimate: as the last vacuum or analyze found them.",
                 "bytes",
                 query("pg_table_size_bytes{@one} and on (table) topk(6, max by (table) (pg_table_size_bytes{@one} @ end()))", "{{table}}"),
             ),
