@@ -11,6 +11,7 @@ import pathlib
 import re
 import shutil
 import tempfile
+import threading
 import time
 import unittest
 
@@ -200,6 +201,18 @@ class LiveTest(unittest.TestCase):
         self.assertEqual(
             ["store-database: Most asked, A has no label statement"], self.live.empty({"store-database.json": boards["store-database.json"]}, {})
         )
+
+    def test_a_held_lock_is_seen_and_does_not_silence_the_exporter(self):
+        """Just then its numbers are wanted."""
+        holder = threading.Thread(target=self.stack.psql, args=("BEGIN; LOCK TABLE stock IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(10); COMMIT;",))
+        holder.start()
+        try:
+            time.sleep(9)
+            for query in ('min_over_time(up{job="postgres"}[6s])', 'sum(max_over_time(pg_locks_count{mode="accessexclusivelock"}[6s]))'):
+                (found,) = self.stack.ask("query", query=query)["result"]
+                self.assertGreaterEqual(float(found["value"][1]), 1, query)
+        finally:
+            holder.join()
 
     if dashview.folder():
 
