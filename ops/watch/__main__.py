@@ -290,7 +290,8 @@ def main(arguments):
     options = argparse.ArgumentParser(prog="./store watch", description="Watches a running store until Ctrl-C.")
     options.add_argument("--yes", action="store_true", help="install programs that are missing without asking")
     agreed = options.parse_args(arguments).yes
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too, for a shell starts what it sends into the background with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     watch = None
     try:
@@ -306,15 +307,14 @@ def main(arguments):
         while True:
             time.sleep(LOOK_SECONDS)
             watch.look_after()
-    except KeyboardInterrupt:
-        return 0
     except (CannotWatch, programs.CannotGet, database.BadAddress) as reason:
         print(reason, file=sys.stderr)
         return 1
     finally:
         if watch:
             # A second Ctrl-C must not leave half of them running.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             watch.stop()
 
 
