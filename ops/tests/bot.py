@@ -104,7 +104,7 @@ class Bot:
             raise BadMessage("message text is empty")
         if len(read) > LIMIT:
             raise BadMessage("message is too long")
-        self.messages.append({**message, "read": read})
+        self.messages.append({**message, "read": read, "number": len(self.messages) + 1})
         return 200, {"ok": True, "result": {"message_id": len(self.messages), "date": 0, "chat": {"id": int(self.chat), "type": "group"}}}
 
     def refuse(self, code, why, body):
@@ -114,11 +114,11 @@ class Bot:
             answer = {**answer, "description": "Too Many Requests: retry after 1", "parameters": {"retry_after": 1}}
         return code, answer
 
-    def wait_for(self, what, accept, seconds):
-        """The first message that is accepted, those that came before included."""
+    def wait_for(self, what, accept, seconds, after=0):
+        """The first message that is accepted, those that are here already included, if their number is above after."""
 
         def found():
-            return next((message for message in self.messages if accept(message["read"])), None)
+            return next((message for message in self.messages[after:] if accept(message["read"])), None)
 
         with self.changed:
             # A second at a time, as in processes.wait_until.

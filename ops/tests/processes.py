@@ -17,7 +17,7 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def request(url, body=None, method=None, headers=None, timeout=10):
+def request(url, body=None, method=None, headers=None, timeout=60):
     """(status, decoded answer): whatever the status is."""
     data = json.dumps(body).encode() if body is not None else None
     asked = urllib.request.Request(url, data, {"Content-Type": "application/json", **(headers or {})}, method=method)
