@@ -217,8 +217,8 @@ class LiveTest(ProcessesTest):
             held = threading.Event()
 
             def hold():
-                # Longer than half a second, shorter than what a statement waits for a lock.
-                while not held.wait(0.2):
+                # Longer than half a second, shorter than what a statement waits for a lock; not said faster than it is done.
+                while not held.wait(1.7):
                     say("BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(1.5) WHERE 1 < 2; COMMIT;")
 
             holder = threading.Thread(target=hold)
