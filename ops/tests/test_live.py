@@ -7,7 +7,6 @@ slow and the failed ones in the budgets of an hour.
 
 import contextlib
 import http.client
-import json
 import os
 import pathlib
 import re
