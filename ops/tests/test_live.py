@@ -284,7 +284,7 @@ class LiveTest(ProcessesTest):
         self.assertEqual({200}, set(load.answers))
 
     def test_8_what_had_passed_was_told_as_passed(self):
-        for name in ("DatabaseRpsAbove100", "ApiP99Above500ms", "PostgresSlowQueries", "LoginFailuresHigh", "RedisDown"):
+        for name in ("DatabaseRpsAbove100", "ApiP99Above500ms", "PostgresSlowQueries", "LoginFailuresHigh"):
             self.expect(name, ended=True, seconds=120)
 
     def test_8_the_dead_mans_switch_hears_of_it(self):
