@@ -1,6 +1,7 @@
 """Runs the tests of the kit, all or those of the modules that are named, and says in a last line how many passed."""
 
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -14,8 +15,19 @@ class Counted(unittest.TextTestResult):
         super().addSuccess(test)
         self.passed += 1
 
+    # Told at once: the suites take minutes, and whoever waits wants to look while the programs still run.
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.stream.writeln(self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.stream.writeln(self.errors[-1][1])
+
 
 def main(names):
+    # As Ctrl-C does: leaves by the front door, so that what the tests have started is stopped (processes.py).
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.path[:0] = [str(HERE), str(HERE.parent / "watch")]
     loader = unittest.defaultTestLoader
     suite = loader.loadTestsFromNames(names) if names else loader.discover(str(HERE))

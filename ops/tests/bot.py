@@ -8,7 +8,6 @@ import http.server
 import json
 import re
 import threading
-import time
 
 TAGS = {"b", "strong", "i", "em", "u", "s", "code", "pre", "a"}
 TAG = re.compile(r'<(/?)([a-zA-Z][a-zA-Z-]*)((?:\s+[a-zA-Z-]+="[^"<>]*")*)\s*>')
@@ -105,7 +104,7 @@ class Bot:
             raise BadMessage("message text is empty")
         if len(read) > LIMIT:
             raise BadMessage("message is too long")
-        self.messages.append({**message, "read": read, "at": time.monotonic()})
+        self.messages.append({**message, "read": read, "number": len(self.messages) + 1})
         return 200, {"ok": True, "result": {"message_id": len(self.messages), "date": 0, "chat": {"id": int(self.chat), "type": "group"}}}
 
     def refuse(self, code, why, body):
@@ -115,17 +114,20 @@ class Bot:
             answer = {**answer, "description": "Too Many Requests: retry after 1", "parameters": {"retry_after": 1}}
         return code, answer
 
-    def wait_for(self, what, accept, seconds):
-        """The first message that is accepted, those that came before included."""
-        limit = time.monotonic() + seconds
+    def wait_for(self, what, accept, seconds, after=0):
+        """The first message that is accepted, those that are here already included, if their number is above after."""
+
+        def found():
+            return next((message for message in self.messages[after:] if accept(message["read"])), None)
+
         with self.changed:
-            while True:
-                found = next((message for message in self.messages if accept(message["read"])), None)
-                if found:
-                    return found
-                if not self.changed.wait(max(0, limit - time.monotonic())) and time.monotonic() > limit:
-                    read = "\n---\n".join(message["read"] for message in self.messages) or "none"
-                    raise AssertionError(f"no message within {seconds} s: {what}. There came:\n{read}\nrefused: {self.refused}")
+            # A second at a time, as in processes.wait_until.
+            for _ in range(seconds):
+                message = self.changed.wait_for(found, 1)
+                if message:
+                    return message
+            read = "\n---\n".join(message["read"] for message in self.messages) or "none"
+            raise AssertionError(f"no message within {seconds} s: {what}. There came:\n{read}\nrefused: {self.refused}")
 
     def close(self):
         self._server.shutdown()

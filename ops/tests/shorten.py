@@ -1,7 +1,7 @@
 """
 Makes the copy of Prometheus's and Alertmanager's files that the live tests run: every duration is divided by one number, a quarter
-of an hour passing in a minute if that is 15. Nothing else is changed, but that a scrape may take all of its interval, which has
-become short. Numbers in expressions stay: a rate is a rate a second whatever the window.
+of an hour passing in a minute if that is 15. Nothing else is changed, but that scrapes don't come closer than real programs can
+answer, and may take all of their interval. Numbers in expressions stay: a rate is a rate a second whatever the window.
 """
 
 import pathlib
@@ -15,8 +15,9 @@ PLACES = re.compile(
     rf"(?P<before>\b(?:for|interval|\w+_interval|group_wait):\s+|\boffset\s+)(?P<one>{DURATION})(?!\S*\w)"
     rf"|\[(?P<range>{DURATION})(?::(?P<step>{DURATION}))?\]"
 )
-TIMEOUT = re.compile(r"scrape_timeout: \S+")
-INTERVAL = re.compile(r"scrape_interval: (\S+)")
+SCRAPES = re.compile(r"scrape_(interval|timeout): \S+")
+# postgres_exporter tries for over a second before it says that PostgreSQL is down.
+SCRAPE = "2s"
 
 
 def shorter(duration, factor):
@@ -31,9 +32,7 @@ def shorten(text, factor):
         step = f":{shorter(match['step'], factor)}" if match["step"] else ""
         return f"[{shorter(match['range'], factor)}{step}]"
 
-    short = PLACES.sub(replaced, text)
-    interval = INTERVAL.search(short)
-    return TIMEOUT.sub(f"scrape_timeout: {interval[1]}", short) if interval else short
+    return SCRAPES.sub(rf"scrape_\1: {SCRAPE}", PLACES.sub(replaced, text))
 
 
 def copy(source, target, factor):

@@ -14,11 +14,10 @@ import yaml
 
 import gate
 from programs import program
-from rulebook import OPS, queries, read_rules, selectors
+from rulebook import OPS, read_rules, selectors
 
 RULES = OPS / "prometheus/rules"
 CASES = OPS / "tests/rules"
-
 
 
 def promtool(*arguments):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import pty
 import re
 import shutil
 import subprocess
@@ -11,14 +12,27 @@ import unittest
 
 import database
 import programs
+from processes import free_port
 from rulebook import OPS, ROOT
 
 
-def watch(*arguments, **settings):
+def watch(*arguments, typed=None, **settings):
+    """./store watch, with nobody to be asked, or at a terminal on which something is typed."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("STORE_")}
-    return subprocess.run(
-        [ROOT / "store", "watch", *arguments], capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**bare, **settings}, timeout=60
-    )
+    keyboard, terminal = pty.openpty()
+    try:
+        os.write(keyboard, (typed or "").encode())
+        return subprocess.run(
+            [ROOT / "store", "watch", *arguments],
+            capture_output=True,
+            text=True,
+            stdin=terminal if typed else subprocess.DEVNULL,
+            env={**bare, **settings},
+            timeout=60,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
 
 
 class RefusalTest(unittest.TestCase):
@@ -40,6 +54,8 @@ class RefusalTest(unittest.TestCase):
         self.refused("STORE_DB_URL must be a JDBC address", STORE_DATA_DIR=data, STORE_DB_URL="postgres://host/secret")
         self.refused("STORE_TELEGRAM_TOKEN is not a bot's token", STORE_DATA_DIR=data, STORE_TELEGRAM_TOKEN="secret")
         self.refused("STORE_ALERT_LANGUAGE must be ru or en", STORE_DATA_DIR=data, STORE_ALERT_LANGUAGE="fr")
+        port = str(free_port())
+        self.refused(f"No store answers at http://localhost:{port}: start one", STORE_DATA_DIR=data, STORE_MANAGEMENT_PORT=port)
 
     def test_never_repeats_a_secret(self):
         for settings in ({"STORE_DB_URL": "postgres://host/secret"}, {"STORE_TELEGRAM_TOKEN": "secret"}):
@@ -57,17 +73,23 @@ class RefusalTest(unittest.TestCase):
         for name, words in (("apt-get", f'echo "$@" >>{told}; [ "$2" != -y ]'), ("sudo", '"$@"')):
             (tools / name).write_text(f"#!{shutil.which('sh')}\n{words}\n")
             (tools / name).chmod(0o755)
-        done = watch(STORE_DATA_DIR=str(self.scratch), PATH=str(tools))
-        self.assertEqual(1, done.returncode, done.stderr)
-        self.assertIn("Not on this machine: prometheus, promtool, alertmanager, amtool, node_exporter, postgres_exporter.", done.stdout)
-        self.assertIn("./store watch --yes installs them", done.stderr)
-        self.assertFalse(told.exists())
+        settings = {"STORE_DATA_DIR": str(self.scratch), "PATH": str(tools)}
+
+        for typed in (None, "n\n"):
+            done = watch(typed=typed, **settings)
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn("Not on this machine: prometheus, promtool, alertmanager, amtool, node_exporter, postgres_exporter.", done.stdout)
+            self.assertIn("./store watch --yes installs them", done.stderr)
+            self.assertFalse(told.exists())
 
         (tools / "prometheus-node-exporter").symlink_to(programs.program("node_exporter"))
-        done = watch("--yes", STORE_DATA_DIR=str(self.scratch), PATH=str(tools))
-        self.assertEqual(1, done.returncode, done.stderr)
-        self.assertIn("prometheus prometheus-alertmanager prometheus-postgres-exporter could not be installed", done.stderr)
-        self.assertIn("install prometheus prometheus-alertmanager prometheus-postgres-exporter\n", told.read_text())
+        packages = "prometheus prometheus-alertmanager prometheus-postgres-exporter"
+        for words, typed in ((["--yes"], None), ([], "да\n")):
+            done = watch(*words, typed=typed, **settings)
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn(f"{packages} could not be installed", done.stderr)
+            self.assertIn(f"install {packages}\n", told.read_text())
+            told.unlink()
 
 
 class DatabaseTest(unittest.TestCase):

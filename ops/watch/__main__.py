@@ -8,6 +8,7 @@ Alertmanager, which writes to Telegram. All of it listens on this machine only a
 import argparse
 import ctypes
 import fcntl
+import http.client
 import json
 import os
 import pathlib
@@ -17,7 +18,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 
 import database
@@ -76,13 +76,6 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-
-    def answers(self):
-        try:
-            with urllib.request.urlopen(self.ready, timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 def _end_with_parent():
@@ -196,11 +189,16 @@ class Watch:
             raise CannotWatch(done.stderr.strip())
 
     def start(self):
+        store = f"http://localhost:{self.store_port}"
+        if not answers(f"{store}/health/live"):
+            raise CannotWatch(
+                f"No store answers at {store}: start one with ./store run, and give ./store watch the same STORE_… variables."
+            )
         for child in self.children:
             child.start(self.logs)
         limit = time.monotonic() + READY_SECONDS
         for child in self.children:
-            while child.process and not child.answers():
+            while child.process and not answers(child.ready):
                 if child.process.poll() is not None or time.monotonic() > limit:
                     raise CannotWatch(f"{child.name} did not start; {self.logs / child.name}.log says why.")
                 time.sleep(0.1)
@@ -233,6 +231,14 @@ class Watch:
         yield "alerts", f"http://localhost:{self.children[-1].port}/alerts"
         yield "messages", f"to Telegram chat {chat}" if chat else "to nobody: set STORE_TELEGRAM_TOKEN and STORE_TELEGRAM_CHAT_ID"
         yield "logs", self.logs
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def free_ports(*wanted):
@@ -290,7 +296,8 @@ def main(arguments):
     options = argparse.ArgumentParser(prog="./store watch", description="Watches a running store until Ctrl-C.")
     options.add_argument("--yes", action="store_true", help="install programs that are missing without asking")
     agreed = options.parse_args(arguments).yes
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too, for a shell starts what it sends into the background with it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
     watch = None
     try:
@@ -306,15 +313,14 @@ def main(arguments):
         while True:
             time.sleep(LOOK_SECONDS)
             watch.look_after()
-    except KeyboardInterrupt:
-        return 0
     except (CannotWatch, programs.CannotGet, database.BadAddress) as reason:
         print(reason, file=sys.stderr)
         return 1
     finally:
         if watch:
             # A second Ctrl-C must not leave half of them running.
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
             watch.stop()
 
 
