@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 from boards import GRAFANA
@@ -16,15 +17,22 @@ def folder():
     return pathlib.Path(os.environ["DASHVIEW"]).resolve() if os.environ.get("DASHVIEW") else None
 
 
+def installed():
+    """A copy of it with what it needs; where it lies itself may not be ours to write to."""
+    home = GRAFANA.parent.parent / "target/ops/dashview"
+    if not (home / "node_modules/.package-lock.json").is_file():
+        shutil.copytree(folder(), home, dirs_exist_ok=True, symlinks=True)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=home, check=True)
+    return home
+
+
 def time(seconds):
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat()
 
 
 def view(stack, out, reasons, *options, boards=None):
     """Runs it over all dashboards; (its exit code, what it said and each problem)."""
-    home = folder()
-    if not (home / "node_modules").is_dir():
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--silent"], cwd=home, check=True)
+    home = installed()
     files = [GRAFANA / f"dashboards/{uid}.json" for uid in boards] if boards else sorted((GRAFANA / "dashboards").glob("*.json"))
     # It knows panels by their titles only.
     allowed = [f"--allow-empty={title}={reason}" for (_, title, _), reason in reasons.items()]
