@@ -106,6 +106,24 @@ class EarlyOrdersTest extends StoreTest {
     }
 
     @Test
+    void twoKeysAreTheSameTwoKeysOnBothWays() {
+        var product = newProduct(10);
+        var customer = newCustomer();
+        var body = "{\"items\":[{\"product_id\":\"" + product + "\",\"quantity\":1}]}";
+        for (var type : List.of(ORDINARY, BY_THE_FRAMEWORK)) {
+            var answer = Wire.send(
+                    port,
+                    0,
+                    "POST /api/orders HTTP/1.1\r\nHost: store\r\nAuthorization: Bearer " + customer.accessToken()
+                            + "\r\nContent-Type: " + type + "\r\nContent-Length: " + body.length()
+                            + "\r\nIdempotency-Key: one-" + product + "\r\nIdempotency-Key: two\r\n\r\n",
+                    body);
+            assertThat(answer.status()).isEqualTo(201);
+        }
+        assertThat(stockOf(product)).isEqualTo(9);
+    }
+
+    @Test
     void bothAreTracedAndCountedAlike() {
         var product = newProduct(10);
         var before = placed();

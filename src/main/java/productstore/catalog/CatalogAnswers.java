@@ -36,6 +36,7 @@ class CatalogAnswers {
 
     private final boolean on;
     private final FreshCache<String, Answer> answers;
+    private final CatalogCounts counts;
     private final SharedAnswers shared;
     // What this store has made out of date, so that it doesn't get it back from the others; by then they have forgotten
     // it themselves.
@@ -43,7 +44,8 @@ class CatalogAnswers {
             Caffeine.newBuilder().expireAfterWrite(LIFE.multipliedBy(2)).build();
     private volatile long allForgottenNanos = System.nanoTime();
 
-    CatalogAnswers(Limits limits, SharedAnswers shared, MeterRegistry metrics) {
+    CatalogAnswers(Limits limits, CatalogCounts counts, SharedAnswers shared, MeterRegistry metrics) {
+        this.counts = counts;
         this.shared = shared;
         on = limits.cacheBytes() > 0;
         answers = new FreshCache<>(
@@ -119,6 +121,8 @@ class CatalogAnswers {
     /** Whoever changes the catalogue may have changed any list. */
     @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
     void forget(CatalogChanged changed) {
+        // First what answers are made of: one that is made in between would be kept with an old count in it.
+        counts.forgetAll();
         allForgottenNanos = System.nanoTime();
         answers.forgetAll();
     }

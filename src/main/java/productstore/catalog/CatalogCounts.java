@@ -6,8 +6,6 @@ import java.util.List;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.springframework.stereotype.Component;
-import org.springframework.transaction.event.TransactionPhase;
-import org.springframework.transaction.event.TransactionalEventListener;
 import productstore.platform.Announcements;
 import productstore.platform.FreshCache;
 import productstore.platform.Limits;
@@ -52,13 +50,8 @@ class CatalogCounts {
         return on ? categories.get("all", () -> stamped(count)) : count.get();
     }
 
-    /** Whoever changes the catalogue here sees it at once; by the announcement it would be a moment later. */
-    @TransactionalEventListener(phase = TransactionPhase.AFTER_COMPLETION)
-    void forget(CatalogChanged changed) {
-        forgetAll();
-    }
-
-    private void forgetAll() {
+    /** Forgets them all, as whoever changes the catalogue here must see it before the announcement comes. */
+    void forgetAll() {
         totals.forgetAll();
         categories.forgetAll();
     }

@@ -71,7 +71,7 @@ class EarlyOrders implements Filter {
                 && request.getContentLengthLong() > 0
                 && request.getContentLengthLong() <= limits.bodyBytes()
                 && EarlyRoute.acceptsJson(request)
-                && isAscii(request.getHeader(OrderController.KEY));
+                && hasOneKeyAtMost(request);
     }
 
     private static boolean isOrders(String uri) {
@@ -80,8 +80,12 @@ class EarlyOrders implements Filter {
                         || (uri.length() == OrderController.PATH.length() + 1 && uri.endsWith("/")));
     }
 
-    private static boolean isAscii(@Nullable String key) {
-        return key == null || key.chars().allMatch(c -> c >= 0x20 && c <= 0x7e);
+    private static boolean hasOneKeyAtMost(HttpServletRequest request) {
+        var keys = request.getHeaders(OrderController.KEY);
+        if (!keys.hasMoreElements()) {
+            return true;
+        }
+        return keys.nextElement().chars().allMatch(c -> c >= 0x20 && c <= 0x7e) && !keys.hasMoreElements();
     }
 
     private void place(String token, HttpServletRequest request, HttpServletResponse response) throws IOException {

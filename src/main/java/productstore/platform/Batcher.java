@@ -3,6 +3,7 @@ package productstore.platform;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +31,8 @@ import org.springframework.core.NestedExceptionUtils;
  */
 public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private static final Logger log = LoggerFactory.getLogger(Batcher.class);
+
+    private static final String LOCK_NOT_AVAILABLE = "55P03";
 
     private final String name;
     private final int workers;
@@ -144,7 +147,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
                 batch.get(n).outcome.complete(outcomes.get(n));
             }
         } catch (Throwable failure) {
-            if (mayBeOnesOwn(failure)) {
+            if (mayBeOnesOwn(failure) && (batch.size() > 1 || waitedForALock(failure))) {
                 log.debug("{}: {} go one by one", name, batch.size(), failure);
                 batch.forEach(waiting -> waiting.outcome.complete(null));
             } else {
@@ -161,6 +164,12 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private static boolean mayBeOnesOwn(Throwable failure) {
         return !(NestedExceptionUtils.getMostSpecificCause(failure) instanceof Problem)
                 && Problems.of(failure).code() != ProblemCode.DATABASE_UNAVAILABLE;
+    }
+
+    /** One that was alone may have more patience with a lock by itself; whatever else failed would only fail again. */
+    private static boolean waitedForALock(Throwable failure) {
+        return NestedExceptionUtils.getMostSpecificCause(failure) instanceof SQLException sql
+                && LOCK_NOT_AVAILABLE.equals(sql.getSQLState());
     }
 
     /** How many are in line now. */

@@ -100,8 +100,11 @@ public final class EarlyRoute {
         try {
             TraceIds.announce(span, request, response);
             work.answer(span);
-        } catch (RuntimeException failure) {
-            Problems.answer(request, response, failure);
+        } catch (RuntimeException | Error failure) {
+            // In the span, so that its id is in the log.
+            try (var _ = tracer.withSpan(span)) {
+                Problems.answer(request, response, failure);
+            }
         } finally {
             end(span, response.getStatus(), System.nanoTime() - began);
         }

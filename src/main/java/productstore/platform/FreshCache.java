@@ -127,7 +127,7 @@ public final class FreshCache<K, V> {
     }
 
     /**
-     * Values that were asked for again since they were made, the oldest first: whoever makes some anyway may make these
+     * The oldest of the values that were asked for again since they were made: whoever makes some anyway may make these
      * anew before they are missed.
      *
      * @param age that they have at least
@@ -144,9 +144,16 @@ public final class FreshCache<K, V> {
                 .orElse(Map.of());
     }
 
-    /** Puts a new value in the place of an old one, unless that was forgotten or replaced meanwhile. */
+    /** Puts a new value in the place of an old one, unless that was forgotten or replaced meanwhile; nobody waits here. */
     public void renew(K key, Stamped<V> old, Stamped<V> renewed) {
-        values.synchronous().asMap().replace(key, old, renewed);
+        var there = values.getIfPresent(key);
+        // Not by the values' own map: it would wait for one that is being made.
+        if (there != null
+                && there.isDone()
+                && !there.isCompletedExceptionally()
+                && there.join().equals(old)) {
+            values.asMap().replace(key, there, CompletableFuture.completedFuture(renewed));
+        }
     }
 
     /** Forgets a value, also one that is being made: it may be of data that were read before. */

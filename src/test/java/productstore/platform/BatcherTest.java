@@ -181,12 +181,30 @@ class BatcherTest {
                 LimitsOf.setting(Map.of()),
                 pieces -> {
                     answers(pieces);
-                    throw new IllegalStateException("locked");
+                    throw new IllegalStateException(new SQLException("lock timeout", "55P03"));
                 },
                 piece -> "had the time to wait for " + piece);
         running.add(batcher);
         batcher.start();
         assertThat(outcome(asking(batcher, 1))).isEqualTo("had the time to wait for 1");
+        assertThat(batches).containsExactly(List.of(1));
+    }
+
+    @Test
+    void onePieceAloneThatFailsForAnotherReasonIsNotTriedAgain() {
+        var batcher = new Batcher<Integer, String>(
+                "test",
+                1,
+                10,
+                LimitsOf.setting(Map.of()),
+                pieces -> {
+                    answers(pieces);
+                    throw new IllegalStateException(new SQLException("statement timeout", "57014"));
+                },
+                piece -> "tried again");
+        running.add(batcher);
+        batcher.start();
+        assertThatThrownBy(() -> outcome(asking(batcher, 1))).hasRootCauseMessage("statement timeout");
         assertThat(batches).containsExactly(List.of(1));
     }
 

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import productstore.platform.FreshCache.Stamped;
 
 class FreshCacheTest {
@@ -56,6 +58,33 @@ class FreshCacheTest {
         cache.forgetAll();
         cache.renew("key", old, new Stamped<>("read before", System.nanoTime()));
         assertThat(cache.ready("key")).isNull();
+    }
+
+    @Test
+    @Timeout(60)
+    void whatIsBeingMadeIsNotWaitedFor() throws InterruptedException {
+        keep("key", Duration.ofMinutes(5));
+        cache.ready("key");
+        var old = only();
+        cache.forget("key");
+        var begun = new CountDownLatch(1);
+        var end = new CountDownLatch(1);
+        var maker = Thread.ofVirtual()
+                .start(() -> cache.get("key", () -> {
+                    begun.countDown();
+                    try {
+                        end.await();
+                    } catch (InterruptedException e) {
+                        throw new IllegalStateException(e);
+                    }
+                    return new Stamped<>("made", System.nanoTime());
+                }));
+        begun.await();
+        // It would never return.
+        cache.renew("key", old, new Stamped<>("read before", System.nanoTime()));
+        end.countDown();
+        maker.join();
+        assertThat(cache.ready("key")).isEqualTo("made");
     }
 
     private void keep(String key, Duration age) {
