@@ -80,7 +80,6 @@ class Stack:
             products, orders = self.seed
             command = [ROOT / "store", "seed", "--products", str(products), "--orders", str(orders)]
             subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, timeout=600)
-        self.psql("CREATE EXTENSION IF NOT EXISTS pg_stat_statements;")
 
     def _watch(self):
         kit = self.scratch / "ops"

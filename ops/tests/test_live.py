@@ -132,8 +132,6 @@ class LiveTest(ProcessesTest):
         password = (cls.data / "admin-password.txt").read_text().strip()
         signed_in = request(f"http://127.0.0.1:{cls.port}/api/auth/login", {"email": "admin@store.local", "password": password})[1]
         cls.token = signed_in["access_token"]
-        with cls.psql() as say:
-            say("CREATE EXTENSION IF NOT EXISTS pg_stat_statements;")
         cls.kit = copy_of_kit(cls.scratch / "ops")
         cls.start_watch()
 

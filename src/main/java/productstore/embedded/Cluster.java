@@ -125,7 +125,14 @@ final class Cluster {
                 // The C library's part, which macOS knows under another name.
                 "--locale=" + (mac ? "en_US.UTF-8" : "C.UTF-8"),
                 "--data-checksums");
-        run("CREATE DATABASE " + DATABASE + ";\n", "postgres", "--single", "-D", files.toString(), "template1");
+        // Single-user mode takes one command a line. What the template has, the database gets.
+        run(
+                "CREATE EXTENSION pg_stat_statements;\nCREATE DATABASE " + DATABASE + ";\n",
+                "postgres",
+                "--single",
+                "-D",
+                files.toString(),
+                "template1");
         // The password first: with it and without files the next start begins anew, the other way round it could not.
         Files.move(passwordFile, password(postgres), StandardCopyOption.ATOMIC_MOVE);
         account.ownAsFolder(password(postgres));

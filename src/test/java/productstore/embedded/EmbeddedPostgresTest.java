@@ -46,7 +46,6 @@ class EmbeddedPostgresTest {
     void whatEachStatementCostsIsCounted() throws SQLException {
         try (EmbeddedPostgres postgres = start();
                 Connection connection = connect(postgres)) {
-            execute(connection, "CREATE EXTENSION pg_stat_statements");
             for (int time = 1; time <= 3; time++) {
                 execute(connection, "SELECT 'ягода' AS counted");
             }
