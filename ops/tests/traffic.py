@@ -202,12 +202,19 @@ class Traffic:
                 me.call("DELETE /api/orders/{id}", "DELETE", f"/api/orders/{mine.pop()}", expected=(200, 409))
 
     def crowd(self, number):
-        """All want one piece of the same product at the same moment."""
+        """
+        All want one piece of the same product at the same moment. Then one of them wants more than there is, and the others change
+        their minds.
+        """
         me = self.signed_in(f"crowd{number}")
         try:
             while self.thinks(4):
                 self.hot.wait()
-                self.order(me, [{"product_id": self.products[0], "quantity": 1}])
+                status, placed = self.order(me, [{"product_id": self.products[0], "quantity": 1}])
+                if number == 0:
+                    self.order(me, [{"product_id": product, "quantity": 1000} for product in self.products[:100]])
+                elif status == 201:
+                    me.call("DELETE /api/orders/{id}", "DELETE", f"/api/orders/{placed['id']}", expected=(200, 409))
         except threading.BrokenBarrierError:
             pass
 
