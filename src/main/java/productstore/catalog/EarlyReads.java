@@ -1,10 +1,5 @@
 package productstore.catalog;
 
-import jakarta.servlet.Filter;
-import jakarta.servlet.FilterChain;
-import jakarta.servlet.ServletException;
-import jakarta.servlet.ServletRequest;
-import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -20,6 +15,7 @@ import org.springframework.stereotype.Component;
 import productstore.identity.RateLimit;
 import productstore.identity.SecurityHeaders;
 import productstore.platform.Answer;
+import productstore.platform.EarlyFilter;
 import productstore.platform.EarlyRoute;
 import productstore.platform.Ids;
 import productstore.platform.Page;
@@ -30,7 +26,7 @@ import productstore.platform.Page;
  */
 @Component
 @Order(Ordered.HIGHEST_PRECEDENCE)
-class EarlyReads implements Filter {
+class EarlyReads extends EarlyFilter {
     private final CatalogReads reads;
     private final CatalogAnswers answers;
     private final RateLimit rateLimit;
@@ -48,23 +44,22 @@ class EarlyReads implements Filter {
     }
 
     @Override
-    public void doFilter(ServletRequest request, ServletResponse response, FilterChain chain)
-            throws IOException, ServletException {
-        if (request instanceof HttpServletRequest http
-                && response instanceof HttpServletResponse httpResponse
-                && isPlain(http)) {
-            var address = Page.address(http);
-            var route = route(address);
-            if (route != null) {
-                var ready = answers.ready(address);
-                var ifNoneMatch = http.getHeader(HttpHeaders.IF_NONE_MATCH);
-                if (ifNoneMatch == null || (ready != null && ready.isTagged(ifNoneMatch))) {
-                    answer(route, address, ready, http, httpResponse);
-                    return;
-                }
-            }
+    protected boolean answers(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        if (!isPlain(request)) {
+            return false;
         }
-        chain.doFilter(request, response);
+        var address = Page.address(request);
+        var route = route(address);
+        if (route == null) {
+            return false;
+        }
+        var ready = answers.ready(address);
+        var ifNoneMatch = request.getHeader(HttpHeaders.IF_NONE_MATCH);
+        if (ifNoneMatch != null && (ready == null || !ready.isTagged(ifNoneMatch))) {
+            return false;
+        }
+        answer(route, address, ready, request, response);
+        return true;
     }
 
     private static boolean isPlain(HttpServletRequest request) {

@@ -1,10 +1,5 @@
 package productstore.orders;
 
-import jakarta.servlet.Filter;
-import jakarta.servlet.FilterChain;
-import jakarta.servlet.ServletException;
-import jakarta.servlet.ServletRequest;
-import jakarta.servlet.ServletResponse;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -18,7 +13,9 @@ import org.springframework.stereotype.Component;
 import productstore.identity.Callers;
 import productstore.identity.SecurityHeaders;
 import productstore.platform.BoundedBody;
+import productstore.platform.EarlyFilter;
 import productstore.platform.EarlyRoute;
+import productstore.platform.Idempotency;
 import productstore.platform.Limits;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
@@ -34,7 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
  */
 @Component
 @Order(Ordered.HIGHEST_PRECEDENCE)
-class EarlyOrders implements Filter {
+class EarlyOrders extends EarlyFilter {
     private final OrderController controller;
     private final Callers callers;
     private final Limits limits;
@@ -50,18 +47,13 @@ class EarlyOrders implements Filter {
     }
 
     @Override
-    public void doFilter(ServletRequest request, ServletResponse response, FilterChain chain)
-            throws IOException, ServletException {
-        if (request instanceof HttpServletRequest http
-                && response instanceof HttpServletResponse httpResponse
-                && isPlain(http)) {
-            var token = Callers.token(http);
-            if (token != null) {
-                route.answer(http, httpResponse, span -> route.inSpan(span, _ -> place(token, http, httpResponse)));
-                return;
-            }
+    protected boolean answers(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        var token = isPlain(request) ? Callers.token(request) : null;
+        if (token == null) {
+            return false;
         }
-        chain.doFilter(request, response);
+        route.answer(request, response, span -> route.inSpan(span, _ -> place(token, request, response)));
+        return true;
     }
 
     private boolean isPlain(HttpServletRequest request) {
@@ -82,10 +74,7 @@ class EarlyOrders implements Filter {
 
     private static boolean hasOneKeyAtMost(HttpServletRequest request) {
         var keys = request.getHeaders(OrderController.KEY);
-        if (!keys.hasMoreElements()) {
-            return true;
-        }
-        return keys.nextElement().chars().allMatch(c -> c >= 0x20 && c <= 0x7e) && !keys.hasMoreElements();
+        return !keys.hasMoreElements() || (Idempotency.isPrintable(keys.nextElement()) && !keys.hasMoreElements());
     }
 
     private void place(String token, HttpServletRequest request, HttpServletResponse response) throws IOException {

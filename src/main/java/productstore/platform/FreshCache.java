@@ -115,11 +115,8 @@ public final class FreshCache<K, V> {
     /** The value if it is there and fresh; nobody waits here. */
     public @Nullable V ready(K key) {
         var there = values.getIfPresent(key);
-        if (there == null || !there.isDone() || there.isCompletedExceptionally()) {
-            return null;
-        }
-        var value = there.join();
-        if (!fresh.test(value)) {
+        var value = there == null ? null : settled(there);
+        if (value == null || !fresh.test(value)) {
             return null;
         }
         hits.increment();
@@ -148,10 +145,7 @@ public final class FreshCache<K, V> {
     public void renew(K key, Stamped<V> old, Stamped<V> renewed) {
         var there = values.getIfPresent(key);
         // Not by the values' own map: it would wait for one that is being made.
-        if (there != null
-                && there.isDone()
-                && !there.isCompletedExceptionally()
-                && there.join().equals(old)) {
+        if (there != null && old.equals(settled(there))) {
             values.asMap().replace(key, there, CompletableFuture.completedFuture(renewed));
         }
     }
@@ -196,6 +190,12 @@ public final class FreshCache<K, V> {
     }
 
     private boolean isStale(CompletableFuture<Stamped<V>> there) {
-        return there.isDone() && !there.isCompletedExceptionally() && !fresh.test(there.join());
+        var value = settled(there);
+        return value != null && !fresh.test(value);
+    }
+
+    /** What was made; null while it is being made, and where that failed. */
+    private static <V> @Nullable Stamped<V> settled(CompletableFuture<Stamped<V>> promise) {
+        return promise.isDone() && !promise.isCompletedExceptionally() ? promise.join() : null;
     }
 }

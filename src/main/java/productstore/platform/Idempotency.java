@@ -116,11 +116,16 @@ public class Idempotency {
         if (key == null) {
             return null;
         }
-        if (key.isBlank() || key.length() > LONGEST_KEY || !key.chars().allMatch(c -> c >= 0x20 && c <= 0x7e)) {
+        if (key.isBlank() || key.length() > LONGEST_KEY || !isPrintable(key)) {
             throw Problem.invalid(
                     "Idempotency-Key", "invalid", "1 to " + LONGEST_KEY + " printable ASCII characters are needed.");
         }
         return new Request(new Key(userId, key), hash(call, body));
+    }
+
+    /** Whether a key is of printable ASCII only. */
+    public static boolean isPrintable(String key) {
+        return key.chars().allMatch(c -> c >= 0x20 && c <= 0x7e);
     }
 
     /**
