@@ -41,6 +41,11 @@ def top(number, by, shown, ranked=None):
     return f"{shown.replace('[~]', '[$__rate_interval]')} and on ({by}) topk({number}, {ranked})"
 
 
+def quantile(q, bucket, window="$__rate_interval", by="le"):
+    """That of a histogram; bucket with its matchers. An empty one is NaN: compare, so that nothing is drawn then."""
+    return f"histogram_quantile({q}, sum by ({by}) (rate({bucket}[{window}])))"
+
+
 def above(amber, red):
     """Colours of a number that should be small."""
     return [(None, GREEN), (amber, AMBER), (red, RED)] if amber is not None else [(None, GREEN), (red, RED)]
@@ -79,6 +84,24 @@ def tile(title, description, unit, expr, steps=NEUTRAL, *, link=None, decimals=N
     if link:
         panel["links"] = [{"title": BOARDS[link], "url": f"/d/{link}?${{__url_time_range}}", "targetBlank": False}]
     return panel
+
+
+def store_tile():
+    """The first of every board about the store."""
+    return tile("Store", "Whether it answers Prometheus. DOWN, if any of several doesn't.", "short", "min(up{@one})", names=UP)
+
+
+def processor(description, which):
+    """which: the name of the matchers."""
+    return graph(
+        "Processor",
+        description,
+        "percentunit",
+        query(f"max(process_cpu_usage{{@{which}}})", "store"),
+        query(f"max(system_cpu_usage{{@{which}}})", "machine"),
+        maximum=1,
+        colors={"store": GREEN, "machine": BLUE},
+    )
 
 
 def graph(

@@ -1,6 +1,6 @@
 """API: how many requests, how many fail, how long they take, by route; then what they wait for."""
 
-from panels import AMBER, A_MINUTE, A_SECOND, BLUE, GREEN, RED, UP, above, board, column, graph, heatmap, query, table, tile, top
+from panels import AMBER, A_MINUTE, A_SECOND, BLUE, GREEN, RED, above, board, column, graph, heatmap, quantile, query, store_tile, table, tile, top
 
 COUNT = "http_server_requests_seconds_count"
 BUCKET = "http_server_requests_seconds_bucket"
@@ -17,8 +17,8 @@ def slow(window):
     return f'1 - sum(rate({BUCKET}{{@api,le="0.5"}}[{window}])) / ({everything} > 0) or 0 * {everything}'
 
 
-def quantile(q, window="$__rate_interval", by="le"):
-    return f"histogram_quantile({q}, sum by ({by}) (rate({BUCKET}{{@api}}[{window}])))"
+def of_requests(q, window="$__rate_interval", by="le"):
+    return quantile(q, f"{BUCKET}{{@api}}", window, by)
 
 
 BY_ROUTE = f"sum by (method, uri) (rate({COUNT}{{@api}}[~]))"
@@ -30,7 +30,7 @@ BOARD = board(
     matchers={"api": 'job="$job",instance=~"$instance",uri!~"/metrics|/health.*"'},
     rows=[
         [
-            tile("Store", "Whether it answers Prometheus. DOWN, if any of several doesn't.", "short", "min(up{@one})", names=UP),
+            store_tile(),
             tile("Requests", "A second, the last 5 minutes.", A_SECOND, f"sum(rate({COUNT}{{@api}}[5m]))", decimals=1),
             tile(
                 "Failed",
@@ -52,7 +52,7 @@ BOARD = board(
                 "p99",
                 "What 99 of 100 requests stay below, the last 5 minutes. Above 0.5 s it rings.",
                 "s",
-                f"{quantile(0.99, '5m')} >= 0 or 0 * sum(rate({COUNT}{{@api}}[5m]))",
+                f"{of_requests(0.99, '5m')} >= 0 or 0 * sum(rate({COUNT}{{@api}}[5m]))",
                 above(0.25, 0.5),
             ),
             tile(
@@ -105,9 +105,9 @@ BOARD = board(
                 "Time to answer",
                 "The line is the objective: 99 % below half a second. A dot is a request whose trace is kept.",
                 "s",
-                query(f"{quantile(0.99)} > 0", "p99", exemplars=True),
-                query(f"{quantile(0.95)} > 0", "p95"),
-                query(f"{quantile(0.5)} > 0", "p50"),
+                query(f"{of_requests(0.99)} > 0", "p99", exemplars=True),
+                query(f"{of_requests(0.95)} > 0", "p95"),
+                query(f"{of_requests(0.5)} > 0", "p50"),
                 limit=0.5,
                 colors={"p99": RED, "p95": AMBER, "p50": BLUE},
             ),
@@ -119,8 +119,8 @@ BOARD = board(
                 {
                     "A": f"sum by (method, uri) (rate({COUNT}{{@api}}[5m])) > 0",
                     "B": f'(sum by (method, uri) (rate({COUNT}{{@api,outcome="SERVER_ERROR"}}[5m])) or 0 * sum by (method, uri) (rate({COUNT}{{@api}}[5m]))) / (sum by (method, uri) (rate({COUNT}{{@api}}[5m])) > 0)',
-                    "C": f"{quantile(0.5, '5m', 'le, method, uri')} >= 0",
-                    "D": f"{quantile(0.99, '5m', 'le, method, uri')} >= 0",
+                    "C": f"{of_requests(0.5, '5m', 'le, method, uri')} >= 0",
+                    "D": f"{of_requests(0.99, '5m', 'le, method, uri')} >= 0",
                 },
                 [
                     column("method", "Method", 90),
@@ -152,7 +152,7 @@ BOARD = board(
                 "Slowest routes, p99",
                 "The six slowest of all that is shown here.",
                 "s",
-                query(top(6, "method, uri", f"histogram_quantile(0.99, sum by (le, method, uri) (rate({BUCKET}{{@api}}[~])))"), "{{method}} {{uri}}"),
+                query(top(6, "method, uri", of_requests(0.99, "~", "le, method, uri")), "{{method}} {{uri}}"),
                 limit=0.5,
                 height=9,
             ),
@@ -217,7 +217,7 @@ BOARD = board(
                 "Wait for a connection",
                 "What 99 of 100 requests waited at the gate, and the longest wait of the last two minutes.",
                 "s",
-                query("histogram_quantile(0.99, sum by (le) (rate(store_database_wait_seconds_bucket{@one}[$__rate_interval]))) >= 0", "p99"),
+                query(quantile(0.99, "store_database_wait_seconds_bucket{@one}") + " >= 0", "p99"),
                 query("max(store_database_wait_seconds_max{@one})", "longest"),
             ),
         ],

@@ -1,11 +1,16 @@
 """Database: what PostgreSQL is asked, how long it takes, as the store sees it and as the server does; then what is scarce."""
 
-from panels import A_SECOND, AMBER, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, top
+from panels import AMBER, A_SECOND, BLUE, GREEN, RED, UP, above, below, board, column, graph, quantile, query, table, tile, top
 
 TIME = "db_client_operation_duration_seconds"
 STATEMENTS = f"sum by (operation) (rate({TIME}_count{{@store}}[~]))"
 SECONDS = f"sum by (operation) (rate({TIME}_sum{{@store}}[~]))"
 TRANSACTIONS = "sum(rate(pg_stat_database_xact_commit{@db}[5m])) + sum(rate(pg_stat_database_xact_rollback{@db}[5m]))"
+
+
+def of_statements(q, window="$__rate_interval"):
+    return quantile(q, f"{TIME}_bucket{{@store}}", window)
+
 
 BOARD = board(
     "store-database",
@@ -39,7 +44,7 @@ BOARD = board(
                 "Statement p99",
                 "What 99 of 100 SQL statements of the store stay below, the last 5 minutes. Waiting for locks is in it.",
                 "s",
-                f"histogram_quantile(0.99, sum by (le) (rate({TIME}_bucket{{@store}}[5m]))) >= 0",
+                f"{of_statements(0.99, '5m')} >= 0",
                 above(0.1, 0.5),
             ),
             tile(
@@ -98,9 +103,9 @@ BOARD = board(
                 "Time of a statement",
                 "From sending it to its answer: the network and waiting for locks are in it.",
                 "s",
-                query(f"histogram_quantile(0.99, sum by (le) (rate({TIME}_bucket{{@store}}[$__rate_interval]))) > 0", "p99", exemplars=True),
-                query(f"histogram_quantile(0.95, sum by (le) (rate({TIME}_bucket{{@store}}[$__rate_interval]))) > 0", "p95"),
-                query(f"histogram_quantile(0.5, sum by (le) (rate({TIME}_bucket{{@store}}[$__rate_interval]))) > 0", "p50"),
+                query(f"{of_statements(0.99)} > 0", "p99", exemplars=True),
+                query(f"{of_statements(0.95)} > 0", "p95"),
+                query(f"{of_statements(0.5)} > 0", "p50"),
                 limit=0.5,
                 colors={"p99": RED, "p95": AMBER, "p50": BLUE},
             ),

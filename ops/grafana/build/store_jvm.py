@@ -1,6 +1,6 @@
 """JVM: the store's process, its memory and its rubbish."""
 
-from panels import AMBER, A_MINUTE, BLUE, GREEN, RED, UP, above, board, graph, query, tile, top
+from panels import AMBER, A_MINUTE, BLUE, GREEN, RED, above, board, graph, processor, query, store_tile, tile
 
 HEAP = 'jvm_memory_used_bytes{@one,area="heap"}'
 
@@ -10,7 +10,7 @@ BOARD = board(
     watched=("store", "jvm_info"),
     rows=[
         [
-            tile("Store", "Whether it answers Prometheus. DOWN, if any of several doesn't.", "short", "min(up{@one})", names=UP),
+            store_tile(),
             tile(
                 "Running for",
                 "Since the last start. Small and unexpected: it crashed or was stopped.",
@@ -55,15 +55,7 @@ BOARD = board(
         ],
         "Processor and log",
         [
-            graph(
-                "Processor",
-                "Of all processors: by the store, and by everything on its machine.",
-                "percentunit",
-                query("max(process_cpu_usage{@one})", "store"),
-                query("max(system_cpu_usage{@one})", "machine"),
-                maximum=1,
-                colors={"store": GREEN, "machine": BLUE},
-            ),
+            processor("Of all processors: by the store, and by everything on its machine.", "one"),
             graph(
                 "Lines logged",
                 "A minute, by level; the log itself says what it is.",

@@ -5,18 +5,18 @@ The clients' measures come from the load test's own /metrics: locust_users{user_
 and locust_request_failures_total, both by method and name.
 """
 
-from panels import AMBER, A_SECOND, BLUE, GREEN, RED, above, board, column, graph, query, table, tile, top
+from panels import AMBER, A_SECOND, BLUE, RED, above, board, column, graph, processor, quantile, query, table, tile, top
 
 CLIENT = "locust_request_duration_seconds"
 SERVER = "http_server_requests_seconds"
 
 
 def client(q, window="$__rate_interval"):
-    return f"histogram_quantile({q}, sum by (le) (rate({CLIENT}_bucket{{@one}}[{window}]))) > 0"
+    return quantile(q, f"{CLIENT}_bucket{{@one}}", window) + " > 0"
 
 
 def server(q, window="$__rate_interval"):
-    return f"histogram_quantile({q}, sum by (le) (rate({SERVER}_bucket{{@api}}[{window}]))) > 0"
+    return quantile(q, f"{SERVER}_bucket{{@api}}", window) + " > 0"
 
 
 FAILED = "sum(rate(locust_request_failures_total{@one}[%s])) / clamp_min(sum(rate(" + CLIENT + "_count{@one}[%s])), 1e-9)"
@@ -125,8 +125,8 @@ BOARD = board(
                 {
                     "A": f"sum by (method, name) (rate({CLIENT}_count{{@one}}[1m])) > 0",
                     "B": f"sum by (method, name) (rate(locust_request_failures_total{{@one}}[1m])) / (sum by (method, name) (rate({CLIENT}_count{{@one}}[1m])) > 0)",
-                    "C": f"histogram_quantile(0.5, sum by (le, method, name) (rate({CLIENT}_bucket{{@one}}[1m]))) > 0",
-                    "D": f"histogram_quantile(0.99, sum by (le, method, name) (rate({CLIENT}_bucket{{@one}}[1m]))) > 0",
+                    "C": quantile(0.5, f"{CLIENT}_bucket{{@one}}", "1m", "le, method, name") + " > 0",
+                    "D": quantile(0.99, f"{CLIENT}_bucket{{@one}}", "1m", "le, method, name") + " > 0",
                 },
                 [
                     column("name", "Name"),
@@ -142,22 +142,14 @@ BOARD = board(
                 "Slowest, p99",
                 "The six slowest names, as the clients see them.",
                 "s",
-                query(top(6, "method, name", f"histogram_quantile(0.99, sum by (le, method, name) (rate({CLIENT}_bucket{{@one}}[~])))"), "{{name}}"),
+                query(top(6, "method, name", quantile(0.99, f"{CLIENT}_bucket{{@one}}", "~", "le, method, name")), "{{name}}"),
                 limit=0.5,
                 height=11,
             ),
         ],
         "What gives way first",
         [
-            graph(
-                "Processor",
-                "Of all processors of the machine: by the store, and by everything.",
-                "percentunit",
-                query("max(process_cpu_usage{@store})", "store"),
-                query("max(system_cpu_usage{@store})", "machine"),
-                maximum=1,
-                colors={"store": GREEN, "machine": BLUE},
-            ),
+            processor("Of all processors of the machine: by the store, and by everything.", "store"),
             graph(
                 "Database",
                 "Connections taken, and requests in line for one.",

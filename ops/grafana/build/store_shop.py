@@ -1,6 +1,6 @@
 """Shop: does it sell, as usual, and does the stock add up?"""
 
-from panels import AMBER, A_MINUTE, BLUE, GREEN, RED, UP, above, below, board, graph, query, tile
+from panels import AMBER, A_MINUTE, BLUE, GREEN, RED, above, below, board, graph, quantile, query, store_tile, tile
 
 ORDERS = 'store_orders_total{@one,status="pending"}'
 
@@ -10,7 +10,7 @@ BOARD = board(
     watched=("store", "store_build_info"),
     rows=[
         [
-            tile("Store", "Whether it answers Prometheus. DOWN, if any of several doesn't.", "short", "min(up{@one})", names=UP),
+            store_tile(),
             tile("Orders", "Placed a minute, the last 15 minutes.", A_MINUTE, f"sum(rate({ORDERS}[15m])) * 60", below(0.000001, 0.01), decimals=1),
             tile(
                 "vs last week",
@@ -109,12 +109,12 @@ BOARD = board(
                 "The line is the objective, half a second.",
                 "s",
                 query(
-                    'histogram_quantile(0.99, sum by (le) (rate(http_server_requests_seconds_bucket{@one,method="POST",uri="/api/orders"}[$__rate_interval]))) > 0',
+                    quantile(0.99, 'http_server_requests_seconds_bucket{@one,method="POST",uri="/api/orders"}') + " > 0",
                     "p99",
                     exemplars=True,
                 ),
                 query(
-                    'histogram_quantile(0.5, sum by (le) (rate(http_server_requests_seconds_bucket{@one,method="POST",uri="/api/orders"}[$__rate_interval]))) > 0',
+                    quantile(0.5, 'http_server_requests_seconds_bucket{@one,method="POST",uri="/api/orders"}') + " > 0",
                     "p50",
                 ),
                 limit=0.5,

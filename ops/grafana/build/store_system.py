@@ -1,6 +1,6 @@
 """System: is everything there, does anything ring, and has the machine room left?"""
 
-from panels import AMBER, A_SECOND, BLUE, GREEN, RED, UP, above, below, board, column, graph, query, table, tile, timeline, top
+from panels import AMBER, A_SECOND, BLUE, GREEN, RED, UP, above, below, board, column, graph, quantile, query, table, tile, timeline, top
 
 DISKS = 'fstype!~"tmpfs|ramfs|squashfs|iso9660|overlay"'
 FREE = "node_filesystem_avail_bytes{@disks}"
@@ -126,11 +126,11 @@ BOARD = board(
                 "The median, and what 99 of 100 requests stay below. The line is the objective, half a second.",
                 "s",
                 query(
-                    "histogram_quantile(0.99, sum by (le) (rate(http_server_requests_seconds_bucket{@api}[$__rate_interval]))) > 0",
+                    quantile(0.99, "http_server_requests_seconds_bucket{@api}") + " > 0",
                     "p99",
                     exemplars=True,
                 ),
-                query("histogram_quantile(0.5, sum by (le) (rate(http_server_requests_seconds_bucket{@api}[$__rate_interval]))) > 0", "p50"),
+                query(quantile(0.5, "http_server_requests_seconds_bucket{@api}") + " > 0", "p50"),
                 limit=0.5,
                 colors={"p99": AMBER, "p50": BLUE},
                 height=7,
