@@ -488,7 +488,7 @@ class OrdersTogetherTest extends StoreTest {
     private long lockedOut() {
         return db.sql("""
                         SELECT count(*) FROM pg_stat_activity
-                        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '/* stock.lock */%'
+                        WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%/* stock.lock */%'
                         """).query(Long.class).single();
     }
 

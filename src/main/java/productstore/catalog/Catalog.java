@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.context.ApplicationEventPublisher;
@@ -19,6 +20,7 @@ import productstore.platform.Page;
 import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
+import productstore.platform.RoundTrip;
 
 /**
  * The products for sale. Every change of a product first locks its stock row, so that changes of one product, and orders
@@ -48,9 +50,10 @@ public class Catalog {
         this.events = events;
     }
 
-    /** What these products are called and cost now; those that are unknown or archived are missing. */
-    public Map<UUID, Offer> offers(Collection<UUID> productIds) {
-        return products.offers(productIds).stream().collect(Collectors.toMap(Offer::productId, Function.identity()));
+    /** What these products are called and cost when the trip is over; those that are unknown or archived are missing. */
+    public Supplier<Map<UUID, Offer>> offers(Collection<UUID> productIds, RoundTrip trip) {
+        var offers = products.offers(productIds, trip);
+        return () -> offers.get().stream().collect(Collectors.toMap(Offer::productId, Function.identity()));
     }
 
     Page<Product> list(ProductList.Filter filter, Paging paging) {

@@ -7,9 +7,11 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
 import productstore.platform.Money;
+import productstore.platform.RoundTrip;
 
 @Repository
 class ProductRepository {
@@ -43,8 +45,8 @@ class ProductRepository {
                 .list();
     }
 
-    List<Offer> offers(Collection<UUID> products) {
-        return db.sql("""
+    Supplier<List<Offer>> offers(Collection<UUID> products, RoundTrip trip) {
+        return trip.sql("""
                         /* product.offers */
                         SELECT id, sku, name, price, currency
                         FROM product
@@ -52,8 +54,7 @@ class ProductRepository {
                         """)
                 .param("products", products.stream().map(UUID::toString).toArray(String[]::new))
                 .query((row, n) -> new Offer(
-                        row.getObject("id", UUID.class), row.getString("sku"), row.getString("name"), price(row)))
-                .list();
+                        row.getObject("id", UUID.class), row.getString("sku"), row.getString("name"), price(row)));
     }
 
     void insert(UUID id, Product.Draft product, UUID categoryId) {

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.stereotype.Service;
@@ -13,6 +14,7 @@ import org.springframework.transaction.annotation.Propagation;
 import org.springframework.transaction.annotation.Transactional;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
+import productstore.platform.RoundTrip;
 
 /**
  * Stock, and the only way to change it. Every method runs inside the caller's transaction: stock moves together with
@@ -87,13 +89,18 @@ public class Inventory {
         changed(List.of(productId));
     }
 
+    /** Locks the stock of several products until the transaction ends. */
+    public void lock(Collection<UUID> products) {
+        stock.lock(products);
+    }
+
     /**
      * Locks the stock of several products until the transaction ends.
      *
-     * @return pieces in stock by product; a product that never was is missing
+     * @return once the trip is over: pieces in stock by product; a product that never was is missing
      */
-    public Map<UUID, Long> lock(Collection<UUID> products) {
-        return stock.lock(products);
+    public Supplier<Map<UUID, Long>> lock(Collection<UUID> products, RoundTrip trip) {
+        return stock.lock(products, trip);
     }
 
     /**
@@ -114,8 +121,8 @@ public class Inventory {
     }
 
     /** Takes locked products out of stock for one or several orders; there must be enough for all of them. */
-    public void take(List<Taking> takings) {
-        stock.take(takings);
+    public void take(List<Taking> takings, RoundTrip trip) {
+        stock.take(takings, trip);
         changed(takings.stream().map(Taking::productId).toList());
     }
 

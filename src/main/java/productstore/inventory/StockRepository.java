@@ -6,18 +6,22 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
+import productstore.platform.RoundTrip;
 import productstore.platform.TraceIds;
 
 /** The SQL of stock and its ledger. Times are those of the statement: a transaction's own may be from before it had the lock. */
 @Repository
 class StockRepository {
     private final JdbcClient db;
+    private final RoundTrip.Trips trips;
     private final TraceIds traceIds;
 
-    StockRepository(JdbcClient db, TraceIds traceIds) {
+    StockRepository(JdbcClient db, RoundTrip.Trips trips, TraceIds traceIds) {
         this.db = db;
+        this.trips = trips;
         this.traceIds = traceIds;
     }
 
@@ -29,18 +33,29 @@ class StockRepository {
 
     /** Pieces by product, locked until the transaction ends, in order of id. */
     Map<UUID, Long> lock(Collection<UUID> products) {
-        var available = new HashMap<UUID, Long>();
-        db.sql("""
+        var trip = trips.named("stock.lock");
+        var available = lock(products, trip);
+        trip.go();
+        return available.get();
+    }
+
+    /** As {@link #lock(Collection)}, once the trip is over. */
+    Supplier<Map<UUID, Long>> lock(Collection<UUID> products, RoundTrip trip) {
+        var rows = trip.sql("""
                         /* stock.lock */
                         SELECT product_id, quantity
                         FROM stock
                         WHERE product_id = ANY (CAST(:products AS uuid[]))
                         ORDER BY product_id
                         FOR UPDATE
-                        """).param("products", texts(products, UUID::toString)).query(row -> {
-            available.put(row.getObject("product_id", UUID.class), row.getLong("quantity"));
-        });
-        return available;
+                        """)
+                .param("products", texts(products, UUID::toString))
+                .query((row, _) -> Map.entry(row.getObject("product_id", UUID.class), row.getLong("quantity")));
+        return () -> {
+            var available = new HashMap<UUID, Long>();
+            rows.get().forEach(row -> available.put(row.getKey(), row.getValue()));
+            return available;
+        };
     }
 
     void change(UUID productId, long delta, String reason, UUID by) {
@@ -61,8 +76,8 @@ class StockRepository {
                 .update();
     }
 
-    void take(List<Inventory.Taking> takings) {
-        db.sql("""
+    void take(List<Inventory.Taking> takings, RoundTrip trip) {
+        trip.sql("""
                         /* stock.take */
                         WITH wanted AS (
                             SELECT *

@@ -14,12 +14,14 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Repository;
 import productstore.platform.Limits;
 import productstore.platform.Money;
+import productstore.platform.RoundTrip;
 import productstore.platform.TraceIds;
 
 @Repository
@@ -71,23 +73,23 @@ class OrderRepository {
     }
 
     /** Bounds how long a statement of this transaction waits for a row. */
-    void waitShortlyForLocks() {
-        db.sql(waitShortlyForLocks).update();
+    void waitShortlyForLocks(RoundTrip trip) {
+        trip.sql(waitShortlyForLocks).update();
     }
 
     /**
      * Writes orders with their lines and the first event of their histories, numbered in their order.
      *
-     * @return what the database gave each, in their order
+     * @return what the database gave each, in their order, once the trip is over
      */
-    List<Orders.Placed> insert(List<Orders.Draft> drafts) {
+    Supplier<List<Orders.Placed>> insert(List<Orders.Draft> drafts, RoundTrip trip) {
         var placements = drafts.stream().map(Orders.Draft::placement).toList();
         var lines = drafts.stream()
                 .flatMap(draft -> IntStream.range(0, draft.lines().size())
                         .mapToObj(n ->
                                 new PlacedLine(draft.id(), n + 1, draft.lines().get(n))))
                 .toList();
-        return db.sql("""
+        return trip.sql("""
                         /* order.insert */
                         WITH draft AS (
                             SELECT *
@@ -135,8 +137,7 @@ class OrderRepository {
                 .param("prices", texts(lines, line -> line.line().unitPrice().amount()))
                 .query((row, n) -> new Orders.Placed(
                         row.getString("number"),
-                        row.getObject("created_at", OffsetDateTime.class).toInstant()))
-                .list();
+                        row.getObject("created_at", OffsetDateTime.class).toInstant()));
     }
 
     private record PlacedLine(UUID orderId, int position, Order.Line line) {}

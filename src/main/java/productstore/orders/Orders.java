@@ -33,6 +33,7 @@ import productstore.platform.Page;
 import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
+import productstore.platform.RoundTrip;
 
 /**
  * Placing orders and taking them to the customer. Stock is taken and given back in the transaction that writes the
@@ -45,6 +46,7 @@ class Orders {
     private final Catalog catalog;
     private final Inventory inventory;
     private final Idempotency idempotency;
+    private final RoundTrip.Trips trips;
     private final EntityTags tags;
     private final TransactionTemplate transaction;
     private final ApplicationEventPublisher events;
@@ -55,6 +57,7 @@ class Orders {
             Catalog catalog,
             Inventory inventory,
             Idempotency idempotency,
+            RoundTrip.Trips trips,
             EntityTags tags,
             TransactionTemplate transaction,
             ApplicationEventPublisher events) {
@@ -63,6 +66,7 @@ class Orders {
         this.catalog = catalog;
         this.inventory = inventory;
         this.idempotency = idempotency;
+        this.trips = trips;
         this.tags = tags;
         this.transaction = transaction;
         this.events = events;
@@ -80,33 +84,43 @@ class Orders {
      */
     List<Placement.Outcome> placeTogether(List<Placement> placements) {
         return transaction.execute(_ -> {
-            orders.waitShortlyForLocks();
-            return decideAll(placements);
+            var claiming = trips.named("orders.claim");
+            orders.waitShortlyForLocks(claiming);
+            return decideAll(placements, claiming);
         });
     }
 
     /** Places one order in a transaction of its own, which waits for what somebody holds as long as any other. */
     Placement.Outcome placeAlone(Placement placement) {
-        return transaction.execute(_ -> decideAll(List.of(placement)).getFirst());
+        return transaction.execute(
+                _ -> decideAll(List.of(placement), trips.named("orders.claim")).getFirst());
     }
 
     /**
      * Decides about orders one after the other, in their order: what one takes the next one doesn't find, and one that is
      * refused takes nothing.
      *
+     * @param claiming the first trip to the database, perhaps with something in it already
      * @return what became of each, in their order: the order as its answer, the first answer to its key, or {@code
      *     product_unavailable}, {@code mixed_currencies}, {@code insufficient_stock}, {@code idempotency_in_flight},
      *     {@code idempotency_key_reused}
      */
-    private List<Placement.Outcome> decideAll(List<Placement> placements) {
+    private List<Placement.Outcome> decideAll(List<Placement> placements, RoundTrip claiming) {
         var outcomes = new Placement.Outcome[placements.size()];
-        var undecided = claimed(placements, outcomes);
+        var undecided = claimed(placements, claiming, outcomes);
+        if (undecided.isEmpty()) {
+            return List.of(outcomes);
+        }
         var products = undecided.stream()
                 .flatMap(n -> placements.get(n).placing().wanted().keySet().stream())
                 .collect(Collectors.toCollection(TreeSet::new));
+        var looking = trips.named("orders.look");
         // Before the products are read: a change of one that we wait for here must not be missed.
-        var available = inventory.lock(products);
-        var offers = catalog.offers(products);
+        var stock = inventory.lock(products, looking);
+        var catalogue = catalog.offers(products, looking);
+        looking.go();
+        var available = stock.get();
+        var offers = catalogue.get();
         var drafts = new TreeMap<Integer, Draft>();
         for (int n : undecided) {
             try {
@@ -121,11 +135,14 @@ class Orders {
     }
 
     /** Claims the keys; which placements are to be decided now. What became of the others is noted. */
-    private List<Integer> claimed(List<Placement> placements, Placement.Outcome[] outcomes) {
-        var claims = idempotency.claim(placements.stream()
+    private List<Integer> claimed(List<Placement> placements, RoundTrip claiming, Placement.Outcome[] outcomes) {
+        var requests = placements.stream()
                 .map(Placement::request)
                 .filter(Objects::nonNull)
-                .toList());
+                .toList();
+        var asked = idempotency.claim(requests, claiming);
+        claiming.go();
+        var claims = asked.get();
         var now = new ArrayList<Integer>();
         for (int n = 0; n < outcomes.length; n++) {
             var request = placements.get(n).request();
@@ -186,8 +203,11 @@ class Orders {
         if (drafts.isEmpty()) {
             return List.of();
         }
-        inventory.take(drafts.stream().flatMap(Orders::takings).toList());
-        var placed = orders.insert(drafts);
+        var writing = trips.named("orders.write");
+        inventory.take(drafts.stream().flatMap(Orders::takings).toList(), writing);
+        var numbered = orders.insert(drafts, writing);
+        writing.go();
+        var placed = numbered.get();
         var answers = new ArrayList<ResponseEntity<byte[]>>();
         var keyed = new HashMap<Idempotency.Request, ResponseEntity<byte[]>>();
         for (int n = 0; n < drafts.size(); n++) {

@@ -10,7 +10,6 @@ import java.sql.Timestamp;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
@@ -19,6 +18,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpStatus;
@@ -39,12 +39,19 @@ public class Idempotency {
     private static final Duration KEPT = Duration.ofHours(24);
 
     private final JdbcClient db;
+    private final RoundTrip.Trips trips;
     private final TransactionTemplate transaction;
     private final JsonMapper json;
     private final Counter replays;
 
-    Idempotency(JdbcClient db, TransactionTemplate transaction, JsonMapper json, MeterRegistry registry) {
+    Idempotency(
+            JdbcClient db,
+            RoundTrip.Trips trips,
+            TransactionTemplate transaction,
+            JsonMapper json,
+            MeterRegistry registry) {
         this.db = db;
+        this.trips = trips;
         this.transaction = transaction;
         this.json = json;
         this.replays = Counter.builder("store.idempotent.replays")
@@ -54,7 +61,7 @@ public class Idempotency {
 
     private record Key(UUID userId, String text) {}
 
-    private record Kept(String requestHash, ResponseEntity<byte[]> answer) {}
+    private record Kept(Key key, String requestHash, ResponseEntity<byte[]> answer) {}
 
     /** A request that bears a key, and the hash of what it asks for. */
     public static final class Request {
@@ -140,7 +147,10 @@ public class Idempotency {
             return transaction.execute(_ -> action.get());
         }
         return transaction.execute(_ -> {
-            var first = claim(List.of(request)).firstAnswer(request);
+            var trip = trips.named("idempotency.claim");
+            var claims = claim(List.of(request), trip);
+            trip.go();
+            var first = claims.get().firstAnswer(request);
             if (first != null) {
                 return first;
             }
@@ -150,15 +160,22 @@ public class Idempotency {
         });
     }
 
-    /** Claims the keys of these requests until the caller's transaction ends. */
-    public Claims claim(Collection<Request> requests) {
+    /**
+     * Claims the keys of these requests until the caller's transaction ends.
+     *
+     * @return what they say, once the trip is over
+     */
+    public Supplier<Claims> claim(Collection<Request> requests, RoundTrip trip) {
         if (requests.isEmpty()) {
-            return new Claims(Set.of(), Map.of());
+            return () -> new Claims(Set.of(), Map.of());
         }
         var keys = requests.stream().map(request -> request.key).distinct().toList();
         // First the locks: an answer that was kept while we had none must not be missed.
-        var free = lock(keys);
-        return new Claims(free, find(keys));
+        var free = lock(keys, trip);
+        var kept = find(keys, trip);
+        return () -> new Claims(
+                new HashSet<>(free.get()),
+                kept.get().stream().collect(Collectors.toMap(Kept::key, Function.identity())));
     }
 
     /** Keeps the answers to requests that were claimed in this transaction. */
@@ -201,9 +218,8 @@ public class Idempotency {
     }
 
     // The lock ends with the transaction, and so with a crash too. Two keys of one hash would only cost a needless 409.
-    private Set<Key> lock(List<Key> keys) {
-        var locked = new HashSet<Key>();
-        db.sql("""
+    private static Supplier<List<Key>> lock(List<Key> keys, RoundTrip trip) {
+        return trip.sql("""
                         /* idempotency.lock */
                         SELECT user_id, key
                         FROM unnest(CAST(:users AS uuid[]), CAST(:keys AS text[])) AS wanted (user_id, key)
@@ -211,15 +227,11 @@ public class Idempotency {
                         """)
                 .param("users", texts(keys, key -> key.userId().toString()))
                 .param("keys", texts(keys, Key::text))
-                .query(row -> {
-                    locked.add(key(row));
-                });
-        return locked;
+                .query((row, _) -> key(row));
     }
 
-    private Map<Key, Kept> find(List<Key> keys) {
-        var kept = new HashMap<Key, Kept>();
-        db.sql("""
+    private static Supplier<List<Kept>> find(List<Key> keys, RoundTrip trip) {
+        return trip.sql("""
                         /* idempotency.find */
                         SELECT user_id, key, request_hash, status, location, body
                         FROM unnest(CAST(:users AS uuid[]), CAST(:keys AS text[])) AS wanted (user_id, key)
@@ -229,17 +241,13 @@ public class Idempotency {
                 .param("users", texts(keys, key -> key.userId().toString()))
                 .param("keys", texts(keys, Key::text))
                 .param("since", Timestamp.from(Instant.now().minus(KEPT)))
-                .query(row -> {
-                    kept.put(
-                            key(row),
-                            new Kept(
-                                    row.getString("request_hash"),
-                                    EntityTags.answer(
-                                            HttpStatus.valueOf(row.getInt("status")),
-                                            row.getString("location"),
-                                            row.getBytes("body"))));
-                });
-        return kept;
+                .query((row, _) -> new Kept(
+                        key(row),
+                        row.getString("request_hash"),
+                        EntityTags.answer(
+                                HttpStatus.valueOf(row.getInt("status")),
+                                row.getString("location"),
+                                row.getBytes("body"))));
     }
 
     private static Key key(ResultSet row) throws SQLException {
