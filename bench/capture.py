@@ -86,6 +86,7 @@ def place(store: Server, token: str, products, key: str | None = None):
 
 def _mark_order(marks: Marks, key: str, order: dict) -> None:
     marks.add("orders", order["id"], within_text=True)
+    marks.add("numbers", order["number"])
     marks.add("keys", key, within_text=True)
     marks.add("users", order["customer"]["id"], within_text=True)
     marks.add("totals", Decimal(order["total"]["amount"]))

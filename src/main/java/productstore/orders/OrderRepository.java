@@ -67,8 +67,8 @@ class OrderRepository {
                     new Money(row.getBigDecimal("total"), row.getString("currency")),
                     row.getString("comment"),
                     row.getString("shipping_address"),
-                    row.getObject("created_at", OffsetDateTime.class).toInstant(),
-                    row.getObject("updated_at", OffsetDateTime.class).toInstant());
+                    instant(row, "created_at"),
+                    instant(row, "updated_at"));
         }
     }
 
@@ -78,44 +78,54 @@ class OrderRepository {
     }
 
     /**
-     * Writes orders with their lines and the first event of their histories, numbered in their order.
+     * Draws numbers for orders that may be placed now.
      *
-     * @return what the database gave each, in their order, once the trip is over
+     * @return once the trip is over: ascending, with the time that all bears that this transaction writes
      */
-    Supplier<List<Orders.Placed>> insert(List<Orders.Draft> drafts, RoundTrip trip) {
+    Supplier<OrderNumbers.Drawn> drawNumbers(int count, RoundTrip trip) {
+        var drawn = trip.sql("""
+                        /* order.draw_numbers */
+                        SELECT now() AS at, ARRAY(
+                            SELECT nextval('orders_number_seq') FROM generate_series(1, CAST(:count AS integer))) AS numbers
+                        """)
+                .param("count", count)
+                .query((row, _) -> new OrderNumbers.Drawn(instant(row, "at"), List.of((Long[])
+                        row.getArray("numbers").getArray())));
+        return () -> drawn.get().getFirst();
+    }
+
+    /** Writes orders with their lines and the first event of their histories. */
+    void insert(List<Orders.Draft> drafts, RoundTrip trip) {
         var placements = drafts.stream().map(Orders.Draft::placement).toList();
         var lines = drafts.stream()
                 .flatMap(draft -> IntStream.range(0, draft.lines().size())
                         .mapToObj(n ->
                                 new PlacedLine(draft.id(), n + 1, draft.lines().get(n))))
                 .toList();
-        return trip.sql("""
+        trip.sql("""
                         /* order.insert */
                         WITH draft AS (
                             SELECT *
-                            FROM unnest(CAST(:ids AS uuid[]), CAST(:customers AS uuid[]), CAST(:totals AS numeric[]),
-                                        CAST(:currencies AS text[]), CAST(:comments AS text[]), CAST(:addresses AS text[]),
-                                        CAST(:traces AS text[])) WITH ORDINALITY
-                                AS draft (id, customer_id, total, currency, comment, shipping_address, trace_id, place)),
+                            FROM unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[]), CAST(:customers AS uuid[]),
+                                        CAST(:totals AS numeric[]), CAST(:currencies AS text[]), CAST(:comments AS text[]),
+                                        CAST(:addresses AS text[]), CAST(:traces AS text[]))
+                                AS draft (id, number, customer_id, total, currency, comment, shipping_address, trace_id)),
                         placed AS (
-                            INSERT INTO orders (id, customer_id, status, total, currency, comment, shipping_address,
+                            INSERT INTO orders (id, number, customer_id, status, total, currency, comment, shipping_address,
                                 created_at, updated_at)
-                            SELECT id, customer_id, 'pending', total, currency, comment, shipping_address, now(), now()
-                            FROM draft
-                            ORDER BY place
-                            RETURNING id, number, created_at),
+                            SELECT id, number, customer_id, 'pending', total, currency, comment, shipping_address, now(), now()
+                            FROM draft),
                         begun AS (
                             INSERT INTO order_event (order_id, position, status, at, by_user, trace_id)
-                            SELECT id, 1, 'pending', now(), customer_id, trace_id FROM draft),
-                        lines AS (
-                            INSERT INTO order_line (order_id, position, product_id, sku, name, quantity, unit_price)
-                            SELECT *
-                            FROM unnest(CAST(:line_orders AS uuid[]), CAST(:positions AS smallint[]),
-                                        CAST(:products AS uuid[]), CAST(:skus AS text[]), CAST(:names AS text[]),
-                                        CAST(:quantities AS integer[]), CAST(:prices AS numeric[])))
-                        SELECT number, created_at FROM draft JOIN placed USING (id) ORDER BY place
+                            SELECT id, 1, 'pending', now(), customer_id, trace_id FROM draft)
+                        INSERT INTO order_line (order_id, position, product_id, sku, name, quantity, unit_price)
+                        SELECT *
+                        FROM unnest(CAST(:line_orders AS uuid[]), CAST(:positions AS smallint[]),
+                                    CAST(:products AS uuid[]), CAST(:skus AS text[]), CAST(:names AS text[]),
+                                    CAST(:quantities AS integer[]), CAST(:prices AS numeric[]))
                         """)
                 .param("ids", texts(drafts, Orders.Draft::id))
+                .param("numbers", texts(drafts, Orders.Draft::number))
                 .param(
                         "customers",
                         texts(placements, placement -> placement.customer().id()))
@@ -135,9 +145,7 @@ class OrderRepository {
                 .param("names", texts(lines, line -> line.line().name()))
                 .param("quantities", texts(lines, line -> line.line().quantity()))
                 .param("prices", texts(lines, line -> line.line().unitPrice().amount()))
-                .query((row, n) -> new Orders.Placed(
-                        row.getString("number"),
-                        row.getObject("created_at", OffsetDateTime.class).toInstant()));
+                .update();
     }
 
     private record PlacedLine(UUID orderId, int position, Order.Line line) {}
@@ -217,7 +225,7 @@ class OrderRepository {
                     row,
                     new Order.Event(
                             OrderStatus.of(row.getString("status")),
-                            row.getObject("at", OffsetDateTime.class).toInstant(),
+                            instant(row, "at"),
                             row.getObject("by_user", UUID.class),
                             row.getString("comment"),
                             row.getString("trace_id")));
@@ -236,6 +244,10 @@ class OrderRepository {
                         head.createdAt(),
                         head.updatedAt()))
                 .toList();
+    }
+
+    private static Instant instant(ResultSet row, String column) throws SQLException {
+        return row.getObject(column, OffsetDateTime.class).toInstant();
     }
 
     private static <T> void add(Map<UUID, List<T>> byOrder, ResultSet row, T item) throws SQLException {

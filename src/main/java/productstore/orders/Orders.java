@@ -42,6 +42,7 @@ import productstore.platform.RoundTrip;
 @Service
 class Orders {
     private final OrderRepository orders;
+    private final OrderNumbers numbers;
     private final OrderList list;
     private final Catalog catalog;
     private final Inventory inventory;
@@ -53,6 +54,7 @@ class Orders {
 
     Orders(
             OrderRepository orders,
+            OrderNumbers numbers,
             OrderList list,
             Catalog catalog,
             Inventory inventory,
@@ -62,6 +64,7 @@ class Orders {
             TransactionTemplate transaction,
             ApplicationEventPublisher events) {
         this.orders = orders;
+        this.numbers = numbers;
         this.list = list;
         this.catalog = catalog;
         this.inventory = inventory;
@@ -72,11 +75,8 @@ class Orders {
         this.events = events;
     }
 
-    /** An order that can be placed, before it has a number. */
-    record Draft(UUID id, Placement placement, List<Order.Line> lines, Money total) {}
-
-    /** What the database gave a placed order. */
-    record Placed(String number, Instant at) {}
+    /** An order that can be placed, at the time of its transaction. */
+    record Draft(UUID id, long number, Instant at, Placement placement, List<Order.Line> lines, Money total) {}
 
     /**
      * Places orders in one transaction, each of them all or nothing; see {@link #decideAll}. Nobody else's order may have
@@ -118,17 +118,20 @@ class Orders {
         // Before the products are read: a change of one that we wait for here must not be missed.
         var stock = inventory.lock(products, looking);
         var catalogue = catalog.offers(products, looking);
+        var drawing = numbers.draw(undecided.size(), looking);
         looking.go();
         var available = stock.get();
         var offers = catalogue.get();
+        var drawn = drawing.get();
         var drafts = new TreeMap<Integer, Draft>();
         for (int n : undecided) {
             try {
-                drafts.put(n, decide(placements.get(n), available, offers));
+                drafts.put(n, decide(placements.get(n), available, offers, drawn));
             } catch (Problem refusal) {
                 outcomes[n] = Placement.Outcome.of(refusal);
             }
         }
+        numbers.giveBack(drawn);
         var answers = write(List.copyOf(drafts.values())).iterator();
         drafts.keySet().forEach(n -> outcomes[n] = Placement.Outcome.of(answers.next()));
         return List.of(outcomes);
@@ -161,7 +164,8 @@ class Orders {
     }
 
     /** Decides about one order, and takes what it wants from {@code available}. */
-    private static Draft decide(Placement placement, Map<UUID, Long> available, Map<UUID, Offer> offers) {
+    private static Draft decide(
+            Placement placement, Map<UUID, Long> available, Map<UUID, Offer> offers, OrderNumbers.Drawn drawn) {
         var placing = placement.placing();
         var lines = new ArrayList<Order.Line>();
         var missing = new ArrayList<UUID>();
@@ -195,7 +199,8 @@ class Orders {
         }
         placing.wanted().forEach((product, quantity) -> available.merge(product, -quantity, Long::sum));
         var total = lines.stream().map(line -> line.lineTotal().amount()).reduce(BigDecimal.ZERO, BigDecimal::add);
-        return new Draft(Ids.next(), placement, lines, new Money(total, currencies.getFirst()));
+        return new Draft(
+                Ids.next(), drawn.next(), drawn.at(), placement, lines, new Money(total, currencies.getFirst()));
     }
 
     /** Writes what was decided; the answer to each, in their order. */
@@ -205,21 +210,19 @@ class Orders {
         }
         var writing = trips.named("orders.write");
         inventory.take(drafts.stream().flatMap(Orders::takings).toList(), writing);
-        var numbered = orders.insert(drafts, writing);
-        writing.go();
-        var placed = numbered.get();
+        orders.insert(drafts, writing);
         var answers = new ArrayList<ResponseEntity<byte[]>>();
         var keyed = new HashMap<Idempotency.Request, ResponseEntity<byte[]>>();
-        for (int n = 0; n < drafts.size(); n++) {
-            var draft = drafts.get(n);
-            var answer = tags.created("/api/orders/" + draft.id(), order(draft, placed.get(n)));
+        for (var draft : drafts) {
+            var answer = tags.created("/api/orders/" + draft.id(), order(draft));
             answers.add(answer);
             var request = draft.placement().request();
             if (request != null) {
                 keyed.put(request, answer);
             }
         }
-        idempotency.keep(keyed);
+        idempotency.keep(keyed, writing);
+        writing.go();
         events.publishEvent(new OrdersCame(
                 OrderStatus.PENDING, drafts.stream().map(Draft::total).toList()));
         return answers;
@@ -288,13 +291,13 @@ class Orders {
     }
 
     /** The order as {@link #read} would find it. */
-    private static Order order(Draft draft, Placed placed) {
+    private static Order order(Draft draft) {
         var placement = draft.placement();
         var placing = placement.placing();
         var customer = placement.customer();
         return new Order(
                 draft.id(),
-                placed.number(),
+                Long.toString(draft.number()),
                 OrderStatus.PENDING,
                 new Order.Customer(customer.id(), customer.name(), customer.email()),
                 draft.lines(),
@@ -302,8 +305,8 @@ class Orders {
                 placing.comment(),
                 placing.shippingAddress(),
                 List.of(new Order.Event(
-                        OrderStatus.PENDING, placed.at(), placement.customer().id(), null, placement.traceId())),
-                placed.at(),
-                placed.at());
+                        OrderStatus.PENDING, draft.at(), placement.customer().id(), null, placement.traceId())),
+                draft.at(),
+                draft.at());
     }
 }

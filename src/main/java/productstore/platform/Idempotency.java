@@ -155,7 +155,9 @@ public class Idempotency {
                 return first;
             }
             var answer = action.get();
-            keep(Map.of(request, answer));
+            var keeping = trips.named("idempotency.keep");
+            keep(Map.of(request, answer), keeping);
+            keeping.go();
             return answer;
         });
     }
@@ -179,13 +181,13 @@ public class Idempotency {
     }
 
     /** Keeps the answers to requests that were claimed in this transaction. */
-    public void keep(Map<Request, ResponseEntity<byte[]>> answers) {
+    public void keep(Map<Request, ResponseEntity<byte[]>> answers, RoundTrip trip) {
         if (answers.isEmpty()) {
             return;
         }
         var requests = List.copyOf(answers.keySet());
         var kept = requests.stream().map(answers::get).toList();
-        db.sql("""
+        trip.sql("""
                         /* idempotency.keep */
                         INSERT INTO idempotency_key (user_id, key, request_hash, status, location, body, created_at)
                         SELECT user_id, key, request_hash, status, location, body, now()
