@@ -297,7 +297,8 @@ class Script:
 def round_trips_script(statements: list[Statement], marks: Marks, draw: str, draws: int, calls: int) -> Script:
     """A script that runs the statements one by one, as often as ``calls`` says, with parameters drawn all at once.
 
-    BEGIN goes with the statement behind it, as the JDBC driver sends it; any other statement is a round trip of its own.
+    BEGIN goes with the statement behind it, as the JDBC driver sends it; any other statement is a round trip of its own:
+    the log doesn't say which of them the store sent together.
     """
     columns, constants, lines = [], {}, []
     for call in range(calls):

@@ -165,6 +165,25 @@ class OrdersTest extends StoreTest {
     }
 
     @Test
+    void refusalsLeaveNoGapsBetweenNumbers() {
+        var few = newProduct(2);
+        var before = place(few);
+        for (int n = 0; n < 5; n++) {
+            customer()
+                    .post("/api/orders", Map.of("items", List.of(line(few, 3))))
+                    .problem(409, "insufficient_stock");
+        }
+        assertThat(place(few)).isEqualTo(before + 1);
+    }
+
+    private long place(String product) {
+        return Long.parseLong(customer()
+                .post("/api/orders", Map.of("items", List.of(line(product, 1))))
+                .created()
+                .string("number"));
+    }
+
+    @Test
     void everyProductThatIsNotForSaleIsTold() {
         var there = newProduct(10);
         var unknown = UUID.randomUUID().toString();
