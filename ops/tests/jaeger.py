@@ -27,11 +27,13 @@ PORTS = (
 
 
 def installed():
-    """Jaeger's path; builds it the first time, which takes some three minutes."""
+    """Jaeger's path; builds it the first time, which takes some five minutes."""
     found = programs.jaeger({})
     if not found:
         path = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
-        subprocess.run([OPS / "jaeger/install"], env={**os.environ, "PATH": path}, check=True, stdout=sys.stderr)
+        done = subprocess.run([OPS / "jaeger/install"], env={**os.environ, "PATH": path}, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise AssertionError(f"Jaeger can't be built: {done.stdout}{done.stderr}")
         found = programs.jaeger({})
     return found
 

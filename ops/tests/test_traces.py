@@ -30,7 +30,6 @@ PICTURE = OPS / "jaeger/picture"
 # Fields of a log line: docs/logs.md.
 LOGGED = {"trace.id", "order.id", "user.id"}
 REST = 300
-KEPT_PERCENT = 10
 
 
 def draw(jaeger, trace_id, *options):
