@@ -3,6 +3,8 @@ package productstore.platform;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.Tracer;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -21,6 +23,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 import org.springframework.core.NestedExceptionUtils;
+import productstore.telemetry.SharedSpan;
 
 /**
  * Does work for the database that waits at the same moment together, in the order it came. A few workers take whatever
@@ -41,6 +44,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private final BlockingQueue<Waiting<Q, A>> line;
     private final Work<Q, A> work;
     private final Function<Q, A> alone;
+    private final Tracer tracer;
     private final List<Thread> threads = new ArrayList<>();
 
     /** Work on several pieces. */
@@ -58,7 +62,14 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
      * @param work on a batch; while it runs, one worker is taken, so it must not wait for anything for long
      * @param alone the same work on one piece of a batch that failed, in the thread that asked for it
      */
-    public Batcher(String name, int workers, int together, Limits limits, Work<Q, A> work, Function<Q, A> alone) {
+    public Batcher(
+            String name,
+            int workers,
+            int together,
+            Limits limits,
+            Tracer tracer,
+            Work<Q, A> work,
+            Function<Q, A> alone) {
         this.name = name;
         this.workers = workers;
         this.together = together;
@@ -67,11 +78,13 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
         this.line = new LinkedBlockingQueue<>(Math.max(1, limits.poolQueue()));
         this.work = work;
         this.alone = alone;
+        this.tracer = tracer;
     }
 
     /** One that waits. Whoever sets {@code called} first decides: the worker to begin it, or who waits to give up. */
     private static final class Waiting<Q, A> {
         final Q piece;
+        final Span span = Span.current();
         final AtomicBoolean called = new AtomicBoolean();
         final CompletableFuture<@Nullable A> outcome = new CompletableFuture<>();
 
@@ -141,7 +154,8 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
         if (batch.isEmpty()) {
             return;
         }
-        try {
+        var spans = batch.stream().map(waiting -> waiting.span).toList();
+        try (var _ = SharedSpan.begin(tracer, name + " together", spans)) {
             var outcomes = work.on(batch.stream().map(waiting -> waiting.piece).toList());
             for (int n = 0; n < batch.size(); n++) {
                 batch.get(n).outcome.complete(outcomes.get(n));
