@@ -155,18 +155,18 @@ class Traced(Stack):
     def __enter__(self):
         super().__enter__()
         self.jaeger = Query(self.addresses["jaeger"])
-        signed_in = self.call("POST", "/api/auth/login", {"email": "admin@store.local", "password": self.password})
-        self.authorization = {"Authorization": f"Bearer {signed_in.body['access_token']}"}
+        answer = self.call("POST", "/api/auth/login", {"email": "admin@store.local", "password": self.password}, signed_in=False)
+        self.authorization = {"Authorization": f"Bearer {answer.body['access_token']}"}
         return self
 
     def _launch(self, command, log):
         self.processes[log.stem] = super()._launch(command, log)
         return self.processes[log.stem]
 
-    def call(self, method, path, body=None, headers=None):
+    def call(self, method, path, body=None, headers=None, signed_in=True):
         """Whatever the answer is."""
         data = json.dumps(body).encode() if body is not None else None
-        given = {"Content-Type": "application/json", **getattr(self, "authorization", {}), **(headers or {})}
+        given = {"Content-Type": "application/json", **(self.authorization if signed_in else {}), **(headers or {})}
         asked = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, given, method=method)
         begin = time.monotonic()
         try:
@@ -180,9 +180,13 @@ class Traced(Stack):
         return self.call("POST", "/api/orders/", body, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def products(self, number):
-        """Ids of some that can be ordered."""
-        listed = self.call("GET", f"/api/products/?in_stock=true&limit={number}").body["items"]
-        return [each["id"] for each in listed]
+        """Ids of some that can be ordered all day."""
+        ids = [each["id"] for each in self.call("GET", f"/api/products/?limit={number}").body["items"]]
+        for each in ids:
+            delivered = self.call("POST", f"/api/products/{each}/stock", {"delta": 100_000, "reason": "delivery"})
+            if delivered.status != 200:
+                raise AssertionError(f"no delivery of {each}: {delivered.status} {delivered.body}")
+        return ids
 
     def found(self, trace_id, seconds=40):
         """The trace, once Jaeger has it: the store sends every few seconds, and Jaeger takes ten to choose."""

@@ -5,6 +5,7 @@ notice.
 """
 
 import concurrent.futures
+import datetime
 import json
 import os
 import pathlib
@@ -22,7 +23,8 @@ import unittest
 import urllib.parse
 import xml.etree.ElementTree
 
-from jaeger import CLIENT, SERVER, Jaeger, Query, Traced, span
+from elastic import Elastic
+from jaeger import CLIENT, SERVER, Jaeger, Traced, span
 from processes import end, request, wait_until
 from rulebook import OPS, ROOT
 
@@ -186,6 +188,70 @@ class ChoiceTest(unittest.TestCase):
             self.assertNotIn("Traceback", done.stderr)
 
 
+class ElasticsearchTest(unittest.TestCase):
+    """Kept in a real Elasticsearch."""
+
+    @classmethod
+    def setUpClass(cls):
+        scratch = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, scratch)
+        cls.scratch = pathlib.Path(scratch)
+        cls.elastic = Elastic(cls.scratch)
+        cls.elastic.start()
+        cls.addClassCleanup(cls.elastic.stop)
+        cls.settings = {"JAEGER_ELASTICSEARCH_URL": cls.elastic.url}
+
+    def indices(self):
+        return {each["index"] for each in self.elastic.ask("_cat/indices/jaeger-*?format=json&h=index")}
+
+    def forget(self, *options):
+        return subprocess.run(
+            [OPS / "jaeger/forget", *options], capture_output=True, text=True, env={**os.environ, **self.settings}, timeout=60
+        )
+
+    def test_1_a_trace_is_there_after_jaeger_was_started_again(self):
+        trace = "0af7651916cd43dd8448eb211c80319c"
+        with Jaeger(self.scratch, "elasticsearch", **self.settings) as jaeger:
+            jaeger.send(
+                span(trace, "b7ad6b7169203331", "http post /api/orders", 700, status="201", order__id="0193"),
+                span(trace, "00f067aa0ba902b7", "orders.write", 650, CLIENT, "b7ad6b7169203331", links=[("f" * 32, "a" * 16)]),
+            )
+            before = wait_until("the trace is kept", lambda: jaeger.trace(trace), 60, jaeger.process, jaeger.log)
+        with Jaeger(self.scratch, "elasticsearch", **self.settings) as jaeger:
+            after = jaeger.trace(trace)
+            # Nobody starts Jaeger again when it is Elasticsearch that was away.
+            self.elastic.kill()
+            self.elastic.start()
+            self.assertEqual(2, len(wait_until("the trace is there again", lambda: jaeger.trace(trace), 20)))
+            jaeger.send(span("1" * 32, "1" * 16, "a later one", 700))
+            wait_until("a later trace is kept", lambda: jaeger.trace("1" * 32), 40)
+        self.assertEqual(sorted(before, key=lambda each: each["spanId"]), sorted(after, key=lambda each: each["spanId"]))
+        written = {each["spanId"]: each for each in after}
+        self.assertEqual("0193", written["b7ad6b7169203331"]["attributes"]["order.id"])
+        self.assertEqual(["f" * 32], [link["traceId"] for link in written["00f067aa0ba902b7"]["links"]])
+
+    def test_2_old_days_are_forgotten_and_nothing_else(self):
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        days = {n: (today - datetime.timedelta(days=n)).isoformat() for n in (3, 14, 15, 400)}
+        self.assertIn(f"jaeger-span-{today}", self.indices())
+        for name in [*(f"jaeger-span-{day}" for day in days.values()), f"jaeger-service-{days[400]}", f"jaeger-notes-{days[400]}"]:
+            self.elastic.ask(name, method="PUT")
+        before = self.indices()
+        done = self.forget()
+        gone = {f"jaeger-span-{days[15]}", f"jaeger-span-{days[400]}", f"jaeger-service-{days[400]}"}
+        self.assertEqual((0, "".join(f"deleted {name}\n" for name in sorted(gone))), (done.returncode, done.stdout), done.stderr)
+        self.assertEqual(before - gone, self.indices())
+        self.assertEqual(f"deleted jaeger-span-{days[14]}\n", self.forget("--days", "13").stdout)
+        self.assertEqual((0, ""), (self.forget().returncode, self.forget().stdout))
+
+    def test_3_forgetting_says_why_it_could_not(self):
+        self.settings = {"JAEGER_ELASTICSEARCH_URL": "http://127.0.0.1:1"}
+        done = self.forget()
+        self.assertEqual(1, done.returncode)
+        self.assertIn("No Elasticsearch answers at http://127.0.0.1:1", done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
+
+
 class LiveTest(unittest.TestCase):
     """One story in the order of the tests' numbers: Jaeger's troubles come last."""
 
@@ -202,7 +268,7 @@ class LiveTest(unittest.TestCase):
         cls.caller = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7")
         cls.continued = cls.stack.order(cls.product, traceparent=f"00-{cls.caller[0]}-{cls.caller[1]}-01")
         cls.placed = cls.stack.order(cls.product)
-        cls.reads = [cls.stack.call("GET", f"/api/products/{cls.product}") for _ in range(2)]
+        cls.reads = [cls.stack.call("GET", f"/api/products/{cls.product}", signed_in=False) for _ in range(2)]
         cls.refused = cls.stack.order("00000000-0000-7000-8000-000000000000")
         cls.crowd = cls.at_once(80)
 
