@@ -242,7 +242,7 @@ class LogIT {
 
         admin.patch(
                         "/api/products/" + product,
-                        Map.of("price", Map.of("amount", "210.00", "currency", "RUB"), "name", "Мёд"))
+                        Map.of("price", Map.of("amount", "210.00", "currency", "RUB"), "name", "Липовый мёд"))
                 .ok();
         event = line(Map.of("event.action", "product-changed", "product.id", product));
         assertThat(text(event, "change.field")).isEqualTo("price, name");
@@ -303,12 +303,14 @@ class LogIT {
                         .map(item -> item.get("logger").asString()))
                 .contains("productstore.access", "productstore.events")
                 .allMatch(name -> name.startsWith("productstore"));
-        admin.put("/api/log-levels/org.springframework", Map.of("level", "trace"))
-                .problem(404, "not_found");
-        admin.put("/api/log-levels/productstore", Map.of("level", "loud")).problem(400, "invalid_request");
-        newCustomer("")
-                .put("/api/log-levels/productstore", Map.of("level", "off"))
-                .problem(403, "forbidden");
+        admin.put("/api/log-levels/root", Map.of("level", "trace")).problem(404, "not_found");
+        assertThat(admin.put("/api/log-levels/productstore", Map.of("level", "loud"))
+                        .code())
+                .isEqualTo("invalid_request");
+        assertThat(newCustomer("")
+                        .put("/api/log-levels/productstore", Map.of("level", "off"))
+                        .code())
+                .isEqualTo("forbidden");
     }
 
     /** Every call, with the canary in each place where somebody could write something. */

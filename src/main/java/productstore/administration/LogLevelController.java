@@ -44,15 +44,15 @@ class LogLevelController {
      * @param level that was set for it, null where it has that of the one above it
      * @param effectiveLevel that holds
      */
-    record LogLevels(String logger, @Nullable String level, String effectiveLevel) {}
+    record LoggerLevel(String logger, @Nullable String level, String effectiveLevel) {}
 
-    record All(List<LogLevels> items) {}
+    record LoggerLevels(List<LoggerLevel> items) {}
 
     record Change(@Nullable String level) {}
 
     @GetMapping
-    All list() {
-        return new All(logging.getLoggerConfigurations().stream()
+    LoggerLevels list() {
+        return new LoggerLevels(logging.getLoggerConfigurations().stream()
                 .filter(logger -> OWN.matcher(logger.getName()).matches())
                 .sorted(Comparator.comparing(LoggerConfiguration::getName))
                 .map(LogLevelController::shown)
@@ -60,7 +60,7 @@ class LogLevelController {
     }
 
     @PutMapping(path = "/{logger}", consumes = MediaType.APPLICATION_JSON_VALUE)
-    LogLevels change(@PathVariable String logger, @RequestBody Change change, CurrentUser by) {
+    LoggerLevel change(@PathVariable String logger, @RequestBody Change change, CurrentUser by) {
         if (!OWN.matcher(logger).matches()) {
             throw Problem.notFound("logger of the store");
         }
@@ -90,13 +90,13 @@ class LogLevelController {
                                 + ", or null for that of the logger above."));
     }
 
-    private static LogLevels shown(@Nullable LoggerConfiguration logger, String name) {
-        return logger == null ? new LogLevels(name, null, code(LogLevel.INFO)) : shown(logger);
+    private static LoggerLevel shown(@Nullable LoggerConfiguration logger, String name) {
+        return logger == null ? new LoggerLevel(name, null, code(LogLevel.INFO)) : shown(logger);
     }
 
-    private static LogLevels shown(LoggerConfiguration logger) {
+    private static LoggerLevel shown(LoggerConfiguration logger) {
         var own = logger.getConfiguredLevel();
-        return new LogLevels(logger.getName(), own == null ? null : code(own), code(logger.getEffectiveLevel()));
+        return new LoggerLevel(logger.getName(), own == null ? null : code(own), code(logger.getEffectiveLevel()));
     }
 
     private static String code(LogLevel level) {

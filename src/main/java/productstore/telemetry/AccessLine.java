@@ -55,6 +55,11 @@ record AccessLine(
         line.end();
     }
 
+    private static int end(String path, int from) {
+        int end = path.indexOf('/', from);
+        return end < 0 ? path.length() : end;
+    }
+
     /** The path as far as it is the store's own words and ids; a star for each part that is not. */
     static @Nullable String path(@Nullable String route, @Nullable String uri) {
         if (route == null || uri == null) {
@@ -63,12 +68,16 @@ record AccessLine(
         if (route.indexOf('{') < 0 && route.indexOf('*') < 0) {
             return route;
         }
-        var known = route.split("/", -1);
-        var asked = uri.split("/", -1);
-        var path = new StringBuilder();
-        for (int n = 1; n < known.length; n++) {
-            var part = n < asked.length ? asked[n] : "";
-            path.append('/').append(part.equals(known[n]) || ID.matcher(part).matches() ? part : OTHER);
+        var path = new StringBuilder(uri.length());
+        int at = 1;
+        for (int from = 1; from <= route.length(); ) {
+            int end = end(route, from);
+            int askedEnd = end(uri, at);
+            var part = at > uri.length() ? "" : uri.substring(at, askedEnd);
+            boolean same = part.length() == end - from && route.startsWith(part, from);
+            path.append('/').append(same || ID.matcher(part).matches() ? part : OTHER);
+            from = end + 1;
+            at = askedEnd + 1;
         }
         return path.toString();
     }
