@@ -29,8 +29,9 @@ from processes import end, request, wait_until
 from rulebook import OPS, ROOT
 
 PICTURE = OPS / "jaeger/picture"
-# Fields of a log line: docs/logs.md.
+# Fields of a log line, and the name that Kibana's view of them has: docs/logging.md.
 LOGGED = {"trace.id", "order.id", "user.id"}
+VIEW = "dataSource:(dataViewId:logs-store,type:dataView)"
 REST = 300
 
 
@@ -52,6 +53,7 @@ class FilesTest(unittest.TestCase):
         asked = {}
         for each in patterns:
             self.assertRegex(each["url"], r"^http://localhost:5601/app/discover#/\?_g=\(time:\(.*\)\)&_a=\(.*\)$")
+            self.assertIn(VIEW, each["url"])
             field, value = re.search(r"query:'([\w.]+):\"#\{([\w.]+)\}\"'", each["url"]).groups()
             asked[field] = value
             used = {name.split("|")[0].strip() for name in re.findall(r"#\{([^}]*)\}", each["url"])}
