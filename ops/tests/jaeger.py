@@ -150,6 +150,7 @@ class Traced(Stack):
             "STORE_JAEGER": installed(),
             "JAEGER_OTLP_HTTP_PORT": str(port),
             "JAEGER_KEPT_PERCENT": "100",
+            "STORE_KIBANA_URL": "https://kibana.example.org/",
         }
 
     def __enter__(self):

@@ -404,6 +404,11 @@ class LiveTest(unittest.TestCase):
         for kind in ("calls", "latencies"):
             wait_until(f"{kind} are to be seen", lambda: answers(kind), 60)
 
+    def test_2_links_lead_to_the_kibana_that_there_is(self):
+        shipped = json.loads((OPS / "jaeger/ui.json").read_text())["linkPatterns"]
+        used = json.loads((self.stack.data / "watch/config/jaeger-ui.json").read_text())["linkPatterns"]
+        self.assertEqual([each["url"].replace("http://localhost:5601", "https://kibana.example.org") for each in shipped], [each["url"] for each in used])
+
     def test_2_a_real_order_is_drawn(self):
         self.stack.found(self.placed.trace_id)
         done = draw(self.jaeger.url, self.placed.trace_id)
