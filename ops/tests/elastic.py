@@ -15,6 +15,7 @@ elastic.url is its address. Counting and searching see everything that was writt
 
 import atexit
 import base64
+import json
 import os
 import pathlib
 import pwd
@@ -124,8 +125,9 @@ class Elastic:
             for path in [self.folder, *self.folder.rglob("*")]:
                 shutil.chown(path, USER)
         if self.secured:
-            # JSON is YAML: the role is the one that setup stores elsewhere.
-            (self.folder / "config/roles.yml").write_text(f"store-log-writer: {(OPS / 'elasticsearch/writer.json').read_text()}")
+            # JSON is YAML, on one line: the role is the one that setup stores elsewhere.
+            role = json.dumps(json.loads((OPS / "elasticsearch/writer.json").read_text()))
+            (self.folder / "config/roles.yml").write_text(f"store-log-writer: {role}\n")
             self._run("elasticsearch-keystore", "create")
             self._run("elasticsearch-keystore", "add", "-x", "bootstrap.password", told=self.password)
             self._run("elasticsearch-users", "useradd", "store-log-writer", "-p", self.writer_password, "-r", "store-log-writer")
@@ -158,10 +160,13 @@ class Elastic:
         return answer
 
     def search(self, index, query, size=1000, **more):
-        self.ask(f"{index}/_refresh", method="POST")
-        found = self.ask(f"{index}/_search", {"query": query, "size": size, **more})
+        found = self._asked_anew(index, "_search", {"query": query, "size": size, **more})
         return [hit["_source"] for hit in found["hits"]["hits"]]
 
     def count(self, index, query=None):
-        self.ask(f"{index}/_refresh", method="POST")
-        return self.ask(f"{index}/_count", {"query": query or {"match_all": {}}})["count"]
+        return self._asked_anew(index, "_count", {"query": query or {"match_all": {}}})["count"]
+
+    def _asked_anew(self, index, what, body):
+        """A stream that nobody has written to yet has no lines."""
+        self.ask(f"{index}/_refresh?ignore_unavailable=true", method="POST")
+        return self.ask(f"{index}/{what}?ignore_unavailable=true", body)
