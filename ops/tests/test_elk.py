@@ -91,6 +91,11 @@ class ElkTest(ProcessesTest):
         wait_until(f"{number} lines for {query}", lambda: self.elastic.count(index, query) >= number, seconds, log=self.shipper.log)
         return self.elastic.search(index, query, sort=[{"@timestamp": "asc"}])
 
+    def broken_with(self, mark):
+        """The broken line that holds this; it can't be searched for, only looked for."""
+        ours = lambda: [found for found in self.elastic.search(SEND.BROKEN, {"match_all": {}}) if mark in found["event.original"]]
+        return wait_until(f"{mark} is among the broken lines", ours, 30, log=self.shipper.log)[0]
+
     def write(self, *lines):
         append(self.shipper.store_log, "".join(map(written, lines)))
 
@@ -232,11 +237,6 @@ class ShippingTest(ElkTest):
             self.assertIn(why, found["error.message"])
             self.assertEqual([after], self.arrived({"term": {"event.id": after["event.id"]}}))
 
-    def broken_with(self, mark):
-        """The broken line that holds this; it can't be searched for, only looked for."""
-        ours = lambda: [found for found in self.elastic.search(SEND.BROKEN, {"match_all": {}}) if mark in found["event.original"]]
-        return wait_until(f"{mark} is among the broken lines", ours, 30, log=self.shipper.log)[0]
-
     def test_a_line_that_is_sent_twice_is_stored_once(self):
         fields = Lines().access()
         self.write(fields, fields)
@@ -321,12 +321,15 @@ class NginxTest(ElkTest):
         path = '/api/%D1%81%D1%8B%D1%80/"quoted"\\'
         raw = f"GET {path}?email={canary}@example.org HTTP/1.1\r\nHost: {canary}.example.org\r\nConnection: close\r\n"
         self.ask(port, f"{raw}User-Agent: {canary}\r\nCookie: {canary}\r\nAuthorization: Bearer {canary}\r\n\r\n".encode())
-        self.ask(port, b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        # nginx takes bytes that are no text, and writes them.
+        mark = secrets.token_hex(8)
+        self.ask(port, b"GET /\xff" + mark.encode() + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         self.ask(port, b"GET /away HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
         self.ask(port, b"nonsense\r\n\r\n")
         request(f"http://[::1]:{port}/six")
-        found = self.arrived({"term": {"event.dataset": "nginx.access"}}, 6, "logs-store-proxy")
-        self.assertEqual(broken, self.elastic.count("logs-store-broken"), self.elastic.search("logs-store-broken", {"match_all": {}}))
+        found = self.arrived({"term": {"event.dataset": "nginx.access"}}, 5, "logs-store-proxy")
+        self.assertIn(f'"url.path":"/\ufffd{mark}"', self.broken_with(mark)["event.original"])
+        self.assertEqual(broken + 1, self.elastic.count("logs-store-broken"), self.elastic.search("logs-store-broken", {"match_all": {}}))
         self.assertNotIn(canary, json.dumps(found))
         by_path = {document["url.path"]: document for document in found}
         line = by_path[path]
@@ -490,6 +493,65 @@ class SecuredServerTest(unittest.TestCase):
         self.assertEqual(TEMPLATE["composed_of"], [self.paths[1].rsplit("/", 1)[1]])
 
 
+class SendTest(ProcessesTest):
+    """What an Elasticsearch in trouble, or a proxy before it, may answer; the real one can't be made to."""
+
+    def setUp(self):
+        self.scratch = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.scratch)
+        self.server = StandIn({})
+        self.addCleanup(self.server.close)
+        settings = {"url": f"{self.server.url}/below/", "user": "me", "password": "s3cret", "password_file": "", "ca": ""}
+        (self.scratch / "settings").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        command = [OPS / "rsyslog/send", self.scratch / "settings"]
+        self.send = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.send.communicate)
+        self.assertEqual("OK\n", self.send.stdout.readline())
+
+    def said(self, words):
+        self.send.stdin.write(words + "\n")
+        self.send.stdin.flush()
+        return self.send.stdout.readline().strip()
+
+    def batch(self, *lines):
+        self.assertEqual("OK", self.said("BEGIN TRANSACTION"))
+        for place, line in enumerate(lines):
+            self.assertEqual("DEFER_COMMIT", self.said(f"logs-store-default {place} {written(line).strip()}"))
+        return self.said("COMMIT TRANSACTION")
+
+    def answers(self, *answers):
+        self.server.answers["/below/_bulk?timeout=30s"] = list(answers)
+
+    @staticmethod
+    def items(*statuses):
+        error = {"type": "some_exception", "reason": "why"}
+        items = [{"create": {"status": status, **({} if status < 300 else {"error": error})}} for status in statuses]
+        return 200, json.dumps({"errors": True, "items": items})
+
+    def test_says_ok_only_when_every_line_is_there(self):
+        refusals = (503, "{}"), (429, '{"status":429}'), (502, "<html>"), (401, "{}"), self.items(201, 429), self.items(409, 503)
+        self.answers(*refusals, self.items(409, 201))
+        self.assertEqual("OK", self.batch(Lines().access(), Lines().access()))
+        self.assertEqual(7, len(self.server.asked))
+        self.assertEqual(1, len({body for *_, body in self.server.asked}))
+
+    def test_what_is_refused_for_good_goes_to_the_broken_lines(self):
+        self.answers(self.items(201, 400), (503, "{}"), self.items(409, 400), self.items(201))
+        line = Lines().access()
+        self.assertEqual("OK", self.batch(Lines().access(), line))
+        action, document = map(json.loads, self.server.asked[-1][3].decode().splitlines())
+        self.assertEqual(SEND.BROKEN, action["create"]["_index"])
+        self.assertEqual(action["create"]["_id"], document["event.id"])
+        self.assertEqual((written(line).strip(), "some_exception: why"), (document["event.original"], document["error.message"]))
+
+    def test_ends_with_its_caller_also_in_the_middle_of_a_batch(self):
+        self.answers((503, "{}"))
+        self.send.stdin.write(f"BEGIN TRANSACTION\nlogs-store-default 0 {written(Lines().access())}COMMIT TRANSACTION\n")
+        self.send.stdin.close()
+        self.assertEqual(0, self.send.wait(10))
+        self.send.stdin = None
+
+
 class LogstashTest(unittest.TestCase):
     def pipelines(self):
         return sorted((OPS / "logstash/pipeline").glob("*.conf"))
@@ -572,7 +634,10 @@ class KibanaTest(unittest.TestCase):
         """What is drawn, and what is sorted by, is worked out."""
         for drawn in drawing.get("layers", [drawing]):
             columns = layers[drawn["layerId"]]["columns"]
-            self.assertEqual(list(columns), layers[drawn["layerId"]]["columnOrder"])
+            order = layers[drawn["layerId"]]["columnOrder"]
+            self.assertEqual(sorted(columns), sorted(order))
+            # What is grouped by comes before what is counted.
+            self.assertEqual(sorted(order, key=lambda name: not columns[name]["isBucketed"]), order)
             used = [drawn.get("xAccessor"), drawn.get("splitAccessor"), *drawn.get("accessors", [])]
             used += [column["columnId"] for column in drawn.get("columns", [])]
             self.assertEqual(set(columns), {name for name in used if name})
