@@ -247,9 +247,9 @@ class ShippingTest(ElkTest):
 
 
 class OutageTest(ElkTest):
-    """Longer than all pauses between attempts, as a store goes on writing and beginning new files."""
+    """As a store goes on writing and beginning new files. Each half is longer than send tries by itself before rsyslog has to."""
 
-    SECONDS = 20
+    SECONDS = 2 * (SEND.SECONDS + 4)
 
     def test_nothing_is_lost_and_nothing_doubled(self):
         with Writer(self.shipper.store_log, per_second=300, per_file=2500) as writer:
@@ -269,6 +269,7 @@ class OutageTest(ElkTest):
             self.shipper.start()
             time.sleep(3)
         self.assertGreater(writer.rotated, 2)
+        self.assertGreater(self.shipper.log.read_text().count("has not taken lines, which are sent again"), 2)
         # Nobody who writes a line waits for any of this.
         self.assertLess(writer.slowest, 1)
         count = lambda: self.elastic.count("logs-store-*", self.of(writer)) >= len(writer.ids)
