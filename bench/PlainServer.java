@@ -83,6 +83,22 @@ class PlainServer {
         return new ServletRegistrationBean<>(new Servlet(false), "/plain/*");
     }
 
+    /** Takes traces and forgets them, for the store that sends them while it is measured. */
+    @Bean
+    ServletRegistrationBean<HttpServlet> traces() {
+        return new ServletRegistrationBean<>(
+                new HttpServlet() {
+                    private static final long serialVersionUID = 1;
+
+                    @Override
+                    protected void doPost(HttpServletRequest request, HttpServletResponse response) throws IOException {
+                        request.getInputStream().skip(Long.MAX_VALUE);
+                        response.setContentType("application/x-protobuf");
+                    }
+                },
+                "/v1/traces");
+    }
+
     static final class Servlet extends HttpServlet {
         private static final long serialVersionUID = 1;
 

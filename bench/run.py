@@ -223,6 +223,13 @@ class Bench:
         self.draw_deep_pages(dataset)
         self.say(f"two stores serve {n:,} products, one of them without a cache")
 
+    def one_more_store(self, name: str, settings: dict) -> store.Server:
+        """On the small shop's database, beside its own two."""
+        server = store.store(
+            self.children, self.root, self.out / f"store-{name}.log", {**self.small.database.as_settings, **settings})
+        server.start(store.FIRST_PATH)
+        return server
+
     def draw_deep_pages(self, dataset: Dataset) -> None:
         """The first page, the deepest by offset, and pages at the far end by cursor, each in many variants."""
         def plain(**more):
@@ -375,6 +382,9 @@ class Bench:
         for name, answer in recorded.items():
             if not store.same_form(answer, plain.call("GET", f"/floor/{name}")):
                 raise store.Unexpected(f"the bare server's answer differs from the store's {name}, see {answers}")
+        # The cheapest request there is, once as it is shipped but with a receiver of traces, and once without any.
+        traced = self.one_more_store("traced", {"OTEL_EXPORTER_OTLP_ENDPOINT": plain.url})
+        untraced = self.one_more_store("untraced", {"OTEL_TRACES_SAMPLER_ARG": "0"})
         queries = [line.partition("?")[2] for line in self.small.file(self.work, "hot-pages").read_text().splitlines()]
         ids = [line.rpartition("/")[2] for line in self.small.file(self.work, "hot-products").read_text().splitlines()]
         # As many bytes a request as the store gets.
@@ -401,6 +411,9 @@ class Bench:
         groups.append(
             [reads("product cached", d.cached, d.file(self.work, "hot-products"), d) for d in self.datasets]
             + [reads("product floor", plain, self.work / "floor-product.txt")])
+        groups.append([
+            reads("product traced", traced, self.small.file(self.work, "hot-products"), self.small),
+            reads("product untraced", untraced, self.small.file(self.work, "hot-products"), self.small)])
         for kind, file, lines in (("order", "products.txt", 2), ("hot order", "hot-product.txt", 1)):
             groups.append([self.orders(kind, self.work / file, lines)] + [
                 self.copied(name, self.small, script) for name, script in self.scripts.items()

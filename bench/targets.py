@@ -99,6 +99,8 @@ def judge(data: dict) -> list[Judgement]:
         ratio(f"page by a cursor at the far end, {large:,} products / the first page",
               AT_MOST, 1.5, ("cursor page", large), ("first page", large), "p50_ms"),
     ]
+    result.append(ratio("product from the cache, a tenth of all requests traced and sent / none",
+                        AT_LEAST, 0.9, ("product traced", small), ("product untraced", small)))
     resident = list(data["resident_mb"].values())
     result.append(Judgement("resident memory of the JVM after the bench", AT_MOST, 400, "MB",
                             [max(resident)] if resident else [],

@@ -2,7 +2,8 @@
 ./store watch: what watches a store, started beside it with the files in ops/, until Ctrl-C.
 
 Prometheus reads the store's metrics and those of node_exporter and postgres_exporter, works out the alerts, and hands them to
-Alertmanager, which writes to Telegram. All of it listens on this machine only and keeps its data in STORE_DATA_DIR/watch.
+Alertmanager, which writes to Telegram. Where there is a Jaeger, it takes the store's traces. All of it listens on this machine
+only and keeps its data in STORE_DATA_DIR/watch; traces are kept in memory.
 """
 
 import argparse
@@ -25,10 +26,24 @@ import programs
 
 OPS = pathlib.Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+# In ops/jaeger/ui.json; STORE_KIBANA_URL says where it is instead.
+KIBANA = "http://localhost:5601"
 READY_SECONDS = 60
 STOP_SECONDS = 10
 LOOK_SECONDS = 1
 PAUSE_SECONDS = 5
+# By job.
+PORTS = {"prometheus": 9090, "alertmanager": 9093, "node": 9100, "postgres": 9187, "redis": 9121}
+# By the variable of ops/jaeger/common.yaml, which may name another one to begin with.
+JAEGER_PORTS = {
+    "JAEGER_QUERY_PORT": 16686,
+    "JAEGER_QUERY_GRPC_PORT": 16685,
+    "JAEGER_OTLP_GRPC_PORT": 4317,
+    "JAEGER_OTLP_HTTP_PORT": 4318,
+    "JAEGER_METRICS_PORT": 8888,
+    "JAEGER_SPAN_METRICS_PORT": 8889,
+    "JAEGER_HEALTH_PORT": 13133,
+}
 
 
 class CannotWatch(Exception):
@@ -58,8 +73,8 @@ class Child:
         with open(logs / f"{self.name}.log", "ab") as log:
             self.process = subprocess.Popen(
                 self.command,
-                # The store's settings hold secrets that are none of its business.
-                env={**{name: value for name, value in os.environ.items() if not name.startswith("STORE_")}, **settings},
+                # The store's settings hold secrets that are none of its business, and OTEL_… would have Jaeger trace itself.
+                env={**{name: value for name, value in os.environ.items() if not name.startswith(("STORE_", "OTEL_"))}, **settings},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -88,11 +103,9 @@ class Watch:
     def __init__(self, environment):
         self.environment = environment
         self.data = pathlib.Path(environment.get("STORE_DATA_DIR") or "data")
-        port = environment.get("STORE_MANAGEMENT_PORT") or "9000"
-        if not port.isdecimal():
-            raise CannotWatch(f'STORE_MANAGEMENT_PORT must be a number from 1 to 65535, not "{port}".')
-        self.store_port = int(port)
+        self.store_port = self.port("STORE_MANAGEMENT_PORT", 9000)
         self.redis = environment.get("STORE_REDIS_URL")
+        self.jaeger = programs.jaeger(environment)
         self.database()
         if not self.environment.get("STORE_DB_URL") and not self.data.is_dir():
             raise CannotWatch(
@@ -109,20 +122,29 @@ class Watch:
             raise CannotWatch(f"The store in {self.data} is being watched already.") from None
         self.children = self.watched()
 
+    def port(self, name, default):
+        port = self.environment.get(name) or str(default)
+        if not port.isdecimal() or not 0 < int(port) < 65536:
+            raise CannotWatch(f'{name} must be a number from 1 to 65535, not "{port}".')
+        return int(port)
+
     def watched(self):
         """Every program, in the order of their start. One more is one more Child here, a target, and an entry in programs.py."""
-        ports = dict(zip(("prometheus", "alertmanager", "node", "postgres", "redis"), free_ports(9090, 9093, 9100, 9187, 9121)))
-        if not self.redis:
-            del ports["redis"]
-        targets = {"store": self.store_port, **ports}
+        wanted = {job: port for job, port in PORTS.items() if job != "redis" or self.redis}
+        if self.jaeger:
+            wanted |= {name: self.port(name, default) for name, default in JAEGER_PORTS.items()}
+        self.ports = ports = dict(zip(wanted, free_ports(*wanted.values())))
+        targets = {"store": [self.store_port], **{job: [ports[job]] for job in PORTS if job in ports}}
+        if self.jaeger:
+            targets["jaeger"] = [ports["JAEGER_METRICS_PORT"], ports["JAEGER_SPAN_METRICS_PORT"]]
         config = self.home / "config"
         link(OPS / "prometheus/prometheus.yml", config / "prometheus.yml")
         link(OPS / "prometheus/rules", config / "rules")
         shutil.rmtree(config / "targets", ignore_errors=True)
         (config / "targets").mkdir()
-        for job, port in targets.items():
+        for job, listening in targets.items():
             # JSON is YAML too.
-            (config / f"targets/{job}.yml").write_text(json.dumps([{"targets": [f"localhost:{port}"]}]) + "\n")
+            (config / f"targets/{job}.yml").write_text(json.dumps([{"targets": [f"localhost:{port}" for port in listening]}]) + "\n")
         self.render(self.home / "alertmanager")
         children = [
             Child(
@@ -176,7 +198,22 @@ class Watch:
         if self.redis:
             command = [programs.program("redis_exporter"), f"--web.listen-address={HOST}:{ports['redis']}"]
             children.insert(0, Child("redis_exporter", ports["redis"], "/metrics", command, lambda: {"REDIS_ADDR": self.redis}))
+        if self.jaeger:
+            children.insert(0, self.watched_jaeger(config))
         return children
+
+    def watched_jaeger(self, config):
+        page = config / "jaeger-ui.json"
+        kibana = (self.environment.get("STORE_KIBANA_URL") or KIBANA).rstrip("/")
+        page.write_text((OPS / "jaeger/ui.json").read_text().replace(KIBANA, json.dumps(kibana)[1:-1]))
+        settings = {
+            **{name: str(self.ports[name]) for name in JAEGER_PORTS},
+            "JAEGER_LISTEN_HOST": HOST,
+            "JAEGER_PROMETHEUS_URL": f"http://{HOST}:{self.ports['prometheus']}",
+            "JAEGER_UI_CONFIG": str(page),
+        }
+        command = [self.jaeger, *(f"--config={OPS / 'jaeger' / name}.yaml" for name in ("common", "memory"))]
+        return Child("jaeger", self.ports["JAEGER_QUERY_PORT"], "/", command, lambda: settings)
 
     def database(self):
         if self.environment.get("STORE_DB_URL"):
@@ -227,10 +264,18 @@ class Watch:
         chat = self.environment.get("STORE_TELEGRAM_CHAT_ID") or self.environment.get("STORE_TELEGRAM_CHAT_ID_FILE")
         yield "store", f"http://localhost:{self.store_port}/metrics"
         for child in self.children:
-            yield child.name, f"http://localhost:{child.port}" + ("" if child.ready.endswith("/-/ready") else "/metrics")
+            yield child.name, f"http://localhost:{child.port}" + ("/metrics" if child.ready.endswith("/metrics") else "")
+        if self.jaeger:
+            yield "traces", f"http://localhost:{self.ports['JAEGER_OTLP_HTTP_PORT']}"
         yield "alerts", f"http://localhost:{self.children[-1].port}/alerts"
         yield "messages", f"to Telegram chat {chat}" if chat else "to nobody: set STORE_TELEGRAM_TOKEN and STORE_TELEGRAM_CHAT_ID"
         yield "logs", self.logs
+
+    def about_traces(self):
+        if not self.jaeger:
+            return "No Jaeger is on this machine, so no traces are kept; ops/jaeger/install builds one."
+        there = f"http://localhost:{self.ports['JAEGER_OTLP_HTTP_PORT']}"
+        return f"Traces come from a store that was started with OTEL_EXPORTER_OTLP_ENDPOINT={there} OTEL_TRACES_SAMPLER_ARG=1."
 
 
 def answers(url):
@@ -309,6 +354,7 @@ def main(arguments):
             say(f"  {name:<18} {address}")
         if watch.database() is None:
             say(f"\nNo store that this user may read runs on {watch.data} at the moment; its database is watched as soon as one does.")
+        say(f"\n{watch.about_traces()}")
         say("\nCtrl-C stops it.")
         while True:
             time.sleep(LOOK_SECONDS)

@@ -5,9 +5,13 @@ The programs that watch a store: where they are on this machine, and how to get 
 """
 
 import os
+import pathlib
 import shutil
 import subprocess
 import sys
+
+# What ops/jaeger/install builds.
+BUILT_JAEGER = pathlib.Path(__file__).resolve().parent.parent.parent / "target/ops/bin/jaeger"
 
 # name: (what it may be called, the package of Debian and Ubuntu that it is in)
 PROGRAMS = {
@@ -56,6 +60,15 @@ def program(name):
     if path is None:
         raise CannotGet(f"{name} is not on this machine.")
     return path
+
+
+def jaeger(environment):
+    """Jaeger's path, or None: it is not among Debian's packages, and all but traces is watched without it."""
+    named = environment.get("STORE_JAEGER")
+    found = shutil.which(named or "jaeger") or (None if named else shutil.which(BUILT_JAEGER))
+    if named and not found:
+        raise CannotGet(f"STORE_JAEGER is {named}, which is not a program.")
+    return found
 
 
 def missing(names):

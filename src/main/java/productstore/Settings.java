@@ -8,6 +8,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import productstore.telemetry.LogOutput;
 
 /**
  * What a person may set, read once from the environment. A variable that is empty counts as not set.
@@ -21,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param demo whether an empty catalogue is filled with the demo's
  * @param redisUrl of the cache that several stores share, or null for none
  * @param rateLimit whether clients are limited
+ * @param logFormat how lines look on standard output, or null: for a person on a terminal, else as JSON
+ * @param logFile where they go too, or null
  */
 record Settings(
         int port,
@@ -31,7 +34,9 @@ record Settings(
         @Nullable String adminPassword,
         boolean demo,
         boolean rateLimit,
-        @Nullable URI redisUrl) {
+        @Nullable URI redisUrl,
+        LogOutput.@Nullable Format logFormat,
+        @Nullable Path logFile) {
 
     private static final String DEFAULT_ADMIN_EMAIL = "admin@store.local";
     private static final int REDIS_PORT = 6379;
@@ -66,6 +71,7 @@ record Settings(
             throw new StartupFailure(
                     "STORE_ADMIN_PASSWORD must have " + PASSWORD_MIN + " to " + PASSWORD_MAX + " characters.");
         }
+        read.checkTracing();
         return new Settings(
                 port,
                 managementPort,
@@ -75,7 +81,9 @@ record Settings(
                 password,
                 read.choice("STORE_DEMO", "true", "false", database == null),
                 read.choice("STORE_RATE_LIMIT", "on", "off", true),
-                read.redisUrl());
+                read.redisUrl(),
+                read.logFormat(),
+                read.path("STORE_LOG_FILE"));
     }
 
     private record Reader(Map<String, String> environment) {
@@ -113,11 +121,40 @@ record Settings(
         }
 
         Path dataDir() {
-            String text = text("STORE_DATA_DIR");
+            Path given = path("STORE_DATA_DIR");
+            return given == null ? Path.of("data") : given;
+        }
+
+        @Nullable
+        Path path(String name) {
+            String text = text(name);
             try {
-                return Path.of(text == null ? "data" : text);
+                return text == null ? null : Path.of(text);
             } catch (InvalidPathException e) {
-                throw new StartupFailure("STORE_DATA_DIR is not the path of a folder: \"" + text + "\".", e);
+                throw new StartupFailure(name + " is not a path: \"" + text + "\".", e);
+            }
+        }
+
+        LogOutput.@Nullable Format logFormat() {
+            return switch (text("STORE_LOG")) {
+                case null -> null;
+                case "json" -> LogOutput.Format.JSON;
+                case "text" -> LogOutput.Format.TEXT;
+                case String other -> throw new StartupFailure("STORE_LOG must be json or text, not \"" + other + "\".");
+            };
+        }
+
+        /** The framework reads these two itself, but says less clearly what is wrong with them. */
+        void checkTracing() {
+            String endpoint = text("OTEL_EXPORTER_OTLP_ENDPOINT");
+            if (endpoint != null && !endpoint.matches("https?://[^/].*")) {
+                throw new StartupFailure("OTEL_EXPORTER_OTLP_ENDPOINT must be an address such as"
+                        + " http://localhost:4318, not \"" + endpoint + "\".");
+            }
+            String share = text("OTEL_TRACES_SAMPLER_ARG");
+            if (share != null && !share.matches("0|1|[01]?\\.0+|0?\\.\\d+")) {
+                throw new StartupFailure(
+                        "OTEL_TRACES_SAMPLER_ARG must be a share from 0 to 1 such as 0.1, not \"" + share + "\".");
             }
         }
 

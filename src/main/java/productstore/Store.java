@@ -1,24 +1,32 @@
 package productstore;
 
+import java.io.Console;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.boot.context.event.ApplicationEnvironmentPreparedEvent;
 import org.springframework.boot.context.event.ApplicationStartedEvent;
 import org.springframework.boot.context.properties.ConfigurationPropertiesScan;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationListener;
+import org.springframework.context.event.ContextClosedEvent;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.EnableScheduling;
 import productstore.catalog.ProductFiles;
 import productstore.identity.Users;
+import productstore.telemetry.Journal;
+import productstore.telemetry.LogOutput;
+import productstore.telemetry.Service;
 
 /** The program. Its first argument is a verb, {@code run} where there is none. */
 @SpringBootApplication
@@ -48,17 +56,56 @@ public class Store {
     static FirstAdministrator run(Settings settings) {
         requireFree(settings.port());
         requireFree(settings.managementPort());
+        beginLog(settings);
         ChosenDatabase database = ChosenDatabase.toRun(settings);
         // Runs after the context is closed: requests in flight still have their database.
         SpringApplication.getShutdownHandlers().add(database::close);
         CompletableFuture<FirstAdministrator> administrator = new CompletableFuture<>();
         SpringApplication application = application(settings, database);
+        // Behind the framework's own listener, which sets up an output of its own.
+        application.addListeners((ApplicationListener<ApplicationEnvironmentPreparedEvent>) _ -> LogOutput.takeOver());
+        application.addListeners((ApplicationListener<ContextClosedEvent>) closed -> {
+            if (closed.getApplicationContext().getParent() == null) {
+                Journal.of("store-stopped").say("the store stops");
+            }
+        });
         // Before the store calls itself ready, so that whoever waits for that finds products and can sign in.
         application.addListeners((ApplicationListener<ApplicationStartedEvent>)
                 started -> administrator.complete(furnish(settings, started.getApplicationContext())));
         ApplicationContext context = start(application, database);
-        Welcome.print(System.out, settings, administrator.join(), somethingToOrder(context));
+        Journal.of("store-started").say("the store answers at http://localhost:{}", settings.port());
+        if (settings.logFormat() != LogOutput.Format.JSON) {
+            Welcome.print(System.out, settings, administrator.join(), somethingToOrder(context));
+        }
         return administrator.join();
+    }
+
+    /** Where nothing else was asked for, a person at a terminal gets lines to read and everything else lines of JSON. */
+    private static void beginLog(Settings settings) {
+        boolean terminal =
+                Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
+        var format = Objects.requireNonNullElse(
+                settings.logFormat(), terminal ? LogOutput.Format.TEXT : LogOutput.Format.JSON);
+        try {
+            LogOutput.begin(service(settings), format, settings.logFile());
+        } catch (IOException e) {
+            throw new StartupFailure("STORE_LOG_FILE can't be written (" + e + ").", e);
+        }
+    }
+
+    private static Service service(Settings settings) {
+        var version = Store.class.getPackage().getImplementationVersion();
+        return new Service("product-store", version == null ? "unknown" : version, node(settings));
+    }
+
+    /** Which of several stores this is. */
+    private static String node(Settings settings) {
+        var host = System.getenv("HOSTNAME");
+        try {
+            return (host == null ? Files.readString(Path.of("/etc/hostname")).strip() : host) + ":" + settings.port();
+        } catch (IOException e) {
+            return "localhost:" + settings.port();
+        }
     }
 
     private static FirstAdministrator furnish(Settings settings, ApplicationContext context) {
@@ -92,7 +139,11 @@ public class Store {
                             "store.rate-limit",
                             settings.rateLimit() ? "on" : "off",
                             "store.redis-url",
-                            Objects.toString(settings.redisUrl(), ""))));
+                            Objects.toString(settings.redisUrl(), ""),
+                            "management.opentelemetry.resource-attributes.service.version",
+                            service(settings).version(),
+                            "management.opentelemetry.resource-attributes.service.instance.id",
+                            service(settings).node())));
             sources.addFirst(database.asProperties());
         });
         return application;

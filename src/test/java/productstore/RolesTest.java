@@ -20,7 +20,7 @@ class RolesTest extends StoreTest {
     private static final List<String> CALLERS = List.of("anyone", "customer", "manager", "admin");
 
     /** Call, and the least that may make it. */
-    private static final String TABLE = """
+    static final String TABLE = """
             GET    /api/products              anyone
             GET    /api/products/{}           anyone
             POST   /api/products              manager
@@ -45,6 +45,8 @@ class RolesTest extends StoreTest {
             POST   /api/auth/logout           anyone
             GET    /api/auth/me               customer
             POST   /api/auth/keys/rotate      admin
+            GET    /api/log-levels            admin
+            PUT    /api/log-levels/{}         admin
             GET    /api/users                 admin
             GET    /api/users/{}              admin
             PUT    /api/users/{}              admin

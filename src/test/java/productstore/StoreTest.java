@@ -24,7 +24,7 @@ import productstore.identity.Users;
  */
 @SpringBootTest(
         webEnvironment = SpringBootTest.WebEnvironment.RANDOM_PORT,
-        properties = {"management.server.port=0", "store.rate-limit=off"})
+        properties = {"management.server.port=0", "store.rate-limit=off", "logging.level.productstore.events=warn"})
 @ContextConfiguration(initializers = TestDatabase.class)
 public abstract class StoreTest {
     protected static final String PASSWORD = "correct horse battery";

@@ -17,6 +17,7 @@ import org.springframework.stereotype.Component;
 import org.springframework.transaction.TransactionException;
 import productstore.platform.Limits;
 import productstore.platform.Problem;
+import productstore.telemetry.Failures;
 
 /**
  * Runs the audit in the background and shows what it found last. Before it has found anything there is nothing to show:
@@ -58,7 +59,7 @@ class StockMetrics implements SchedulingConfigurer {
                 show();
             }
         } catch (DataAccessException | TransactionException | Problem e) {
-            log.warn("the stock can't be audited now: {}", e.getMessage());
+            log.warn("the stock can't be audited now: {}", Failures.summary(e));
         }
     }
 

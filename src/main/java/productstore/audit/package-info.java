@@ -3,7 +3,9 @@
  * orders and writes none.
  */
 @NullMarked
-@ApplicationModule(displayName = "Audit", allowedDependencies = "platform")
+@ApplicationModule(
+        displayName = "Audit",
+        allowedDependencies = {"platform", "telemetry"})
 package productstore.audit;
 
 import org.jspecify.annotations.NullMarked;

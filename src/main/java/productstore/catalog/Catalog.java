@@ -21,6 +21,8 @@ import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.RoundTrip;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /**
  * The products for sale. Every change of a product first locks its stock row, so that changes of one product, and orders
@@ -75,6 +77,7 @@ public class Catalog {
         var id = Ids.next();
         write(draft, () -> products.insert(id, draft, categoryOf(draft)));
         inventory.open(id, draft.stock(), by);
+        journal("product-created", id, by).say("a product was created");
         changed();
         return read(id);
     }
@@ -91,7 +94,12 @@ public class Catalog {
         write(draft, () -> products.update(id, draft, categoryOf(draft)));
         inventory.count(id, current.stock(), draft.stock(), by);
         changed();
-        return read(id);
+        var changed = read(id);
+        var difference = Difference.between(current, changed);
+        journal("product-changed", id, by)
+                .changed(difference.fields(), difference.from(), difference.to())
+                .say("a product was changed");
+        return changed;
     }
 
     @Transactional
@@ -103,10 +111,15 @@ public class Catalog {
     }
 
     @Transactional
-    void archive(UUID id, @Nullable String ifMatch) {
+    void archive(UUID id, @Nullable String ifMatch, UUID by) {
         lock(id, ifMatch);
         products.archive(id);
+        journal("product-archived", id, by).say("a product was taken off sale");
         changed();
+    }
+
+    private static Journal journal(String action, UUID product, UUID by) {
+        return Journal.of(action).with(Field.USER_ID, by).with(Field.PRODUCT_ID, product);
     }
 
     private void changed() {

@@ -3,6 +3,7 @@ package productstore.catalog;
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.trace.Span;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,9 @@ import productstore.platform.Problem;
 class CatalogAnswers {
     /** The age of the oldest answer that is given: a second, less what its way takes. */
     static final Duration LIFE = Duration.ofMillis(900);
+
+    /** What a request's span says of them. */
+    static final String CACHE = "store.cache";
 
     private static final String PRODUCT = CatalogReads.PRODUCTS + "/";
     private static final int TAKEN_ALONG = 100;
@@ -62,7 +66,16 @@ class CatalogAnswers {
      * @param key what is asked for; see {@link productstore.platform.Page#address} and {@link #key}
      */
     Answer get(String key, Supplier<Answer> make) {
-        return on ? answers.get(key, () -> shared.get(key, forgottenNanos(key), () -> stamped(make))) : make.get();
+        if (!on) {
+            return make.get();
+        }
+        Span.current().setAttribute(CACHE, "hit");
+        return answers.get(
+                key,
+                () -> shared.get(key, forgottenNanos(key), () -> {
+                    Span.current().setAttribute(CACHE, "miss");
+                    return stamped(make);
+                }));
     }
 
     /**

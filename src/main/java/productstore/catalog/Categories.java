@@ -14,6 +14,8 @@ import productstore.platform.Ids;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.Validation;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /** The tree of categories. Names and slugs are unique in the whole tree, so that either of them names a category. */
 @Service
@@ -46,17 +48,18 @@ class Categories {
     }
 
     @Transactional
-    Category create(Category.Input input) {
+    Category create(Category.Input input, UUID by) {
         categories.lockTree();
         var id = Ids.next();
         var draft = checked(id, input, null);
         write(draft, () -> categories.insert(id, draft.name(), draft.slug(), draft.parentId()));
+        journal("category-created", id, by).say("a category was created");
         events.publishEvent(new CatalogChanged());
         return read(id);
     }
 
     @Transactional
-    Category replace(UUID id, Category.Input input, @Nullable String ifMatch) {
+    Category replace(UUID id, Category.Input input, @Nullable String ifMatch, UUID by) {
         categories.lockTree();
         var current = read(id);
         tags.require(ifMatch, current);
@@ -65,12 +68,15 @@ class Categories {
             throw Problem.of(ProblemCode.CATEGORY_CYCLE, "The new parent is this category or lies below it.");
         }
         write(draft, () -> categories.update(id, draft.name(), draft.slug(), draft.parentId()));
+        journal("category-changed", id, by)
+                .changed("parent_id", current.parentId(), draft.parentId())
+                .say("a category was changed");
         events.publishEvent(new CatalogChanged());
         return read(id);
     }
 
     @Transactional
-    void delete(UUID id, @Nullable String ifMatch) {
+    void delete(UUID id, @Nullable String ifMatch, UUID by) {
         categories.lockTree();
         tags.require(ifMatch, read(id));
         if (!categories.isEmpty(id)) {
@@ -80,11 +86,16 @@ class Categories {
         inventory.lock(categories.archivedProducts(id));
         try {
             categories.delete(id);
+            journal("category-deleted", id, by).say("a category was deleted");
             events.publishEvent(new CatalogChanged());
         } catch (DataIntegrityViolationException e) {
             // A product that came in at this moment; only its foreign key can see that.
             throw notEmpty();
         }
+    }
+
+    private static Journal journal(String action, UUID category, UUID by) {
+        return Journal.of(action).with(Field.USER_ID, by).with(Field.CATEGORY_ID, category);
     }
 
     private static Problem notEmpty() {

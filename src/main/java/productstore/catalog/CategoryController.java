@@ -49,7 +49,7 @@ class CategoryController {
             @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String key,
             CurrentUser user) {
         return idempotency.once(key, user.id(), "POST /api/categories", input, () -> {
-            var category = categories.create(input);
+            var category = categories.create(input, user.id());
             return tags.created("/api/categories/" + category.id(), category);
         });
     }
@@ -58,15 +58,17 @@ class CategoryController {
     ResponseEntity<byte[]> replace(
             @PathVariable String id,
             @RequestBody Category.Input input,
-            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch) {
-        return tags.ok(categories.replace(Ids.ofPath(id), input, ifMatch));
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser user) {
+        return tags.ok(categories.replace(Ids.ofPath(id), input, ifMatch, user.id()));
     }
 
     @DeleteMapping("/{id}")
     ResponseEntity<Void> delete(
             @PathVariable String id,
-            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch) {
-        categories.delete(Ids.ofPath(id), ifMatch);
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser user) {
+        categories.delete(Ids.ofPath(id), ifMatch, user.id());
         return ResponseEntity.noContent().build();
     }
 }

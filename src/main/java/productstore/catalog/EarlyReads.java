@@ -92,6 +92,7 @@ class EarlyReads extends EarlyFilter {
                 return;
             }
             if (ready != null) {
+                span.tag(CatalogAnswers.CACHE, "hit");
                 ready.write(request, response);
             } else {
                 route.inSpan(span, _ -> make(route, address, request).write(request, response));

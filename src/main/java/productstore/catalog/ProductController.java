@@ -96,8 +96,9 @@ class ProductController {
     @DeleteMapping("/{id}")
     ResponseEntity<Void> archive(
             @PathVariable String id,
-            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch) {
-        catalog.archive(Ids.ofPath(id), ifMatch);
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser user) {
+        catalog.archive(Ids.ofPath(id), ifMatch, user.id());
         return ResponseEntity.noContent().build();
     }
 

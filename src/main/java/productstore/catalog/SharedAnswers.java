@@ -3,6 +3,7 @@ package productstore.catalog;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.opentelemetry.api.trace.Tracer;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -18,6 +19,8 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.stereotype.Component;
 import productstore.platform.Answer;
 import productstore.platform.FreshCache.Stamped;
+import productstore.telemetry.ClientSpan;
+import productstore.telemetry.Failures;
 import redis.clients.jedis.Connection;
 import redis.clients.jedis.DefaultJedisClientConfig;
 import redis.clients.jedis.RedisClient;
@@ -44,6 +47,7 @@ class SharedAnswers implements AutoCloseable {
             """.getBytes(StandardCharsets.UTF_8);
 
     private final @Nullable RedisClient redis;
+    private final Tracer tracer;
     private final String prefix;
     private final Counter hits;
     private final Counter misses;
@@ -51,7 +55,8 @@ class SharedAnswers implements AutoCloseable {
     private volatile long pausedUntilNanos = System.nanoTime();
     private volatile boolean up = true;
 
-    SharedAnswers(@Value("${store.redis-url:}") String url, JdbcClient db, MeterRegistry metrics) {
+    SharedAnswers(@Value("${store.redis-url:}") String url, JdbcClient db, MeterRegistry metrics, Tracer tracer) {
+        this.tracer = tracer;
         redis = url.isEmpty() ? null : client(URI.create(url));
         prefix = redis == null ? "" : "store:" + shop(db) + ":";
         hits = metrics.counter("cache.gets", "cache", "shared", "result", "hit");
@@ -126,7 +131,7 @@ class SharedAnswers implements AutoCloseable {
             long nowMicros, long bornMicros, @Nullable Answer answer) {}
 
     private @Nullable Found find(RedisClient client, String key) {
-        try {
+        try (var _ = ClientSpan.begin(tracer, "redis", "redis get")) {
             var reply = (List<?>) client.eval(FIND, List.of(bytes(prefix + key)), List.of());
             var now = TimeUnit.SECONDS.toMicros(number(reply.get(0))) + number(reply.get(1));
             up = true;
@@ -140,7 +145,7 @@ class SharedAnswers implements AutoCloseable {
     }
 
     private void put(RedisClient client, String key, byte[] value) {
-        try {
+        try (var _ = ClientSpan.begin(tracer, "redis", "redis set")) {
             client.set(bytes(prefix + key), value, SetParams.setParams().px(CatalogAnswers.LIFE.toMillis()));
         } catch (JedisException e) {
             failed(e);
@@ -151,7 +156,7 @@ class SharedAnswers implements AutoCloseable {
         failures.increment();
         pausedUntilNanos = System.nanoTime() + PAUSE_AFTER_FAILURE.toNanos();
         if (up) {
-            log.warn("the shared cache is not used for now: {}", failure.getMessage());
+            log.warn("the shared cache is not used for now: {}", Failures.summary(failure));
         }
         up = false;
     }

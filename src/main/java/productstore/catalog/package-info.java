@@ -5,7 +5,7 @@
 @NullMarked
 @ApplicationModule(
         displayName = "Catalog",
-        allowedDependencies = {"platform", "inventory", "identity"})
+        allowedDependencies = {"platform", "telemetry", "inventory", "identity"})
 package productstore.catalog;
 
 import org.jspecify.annotations.NullMarked;

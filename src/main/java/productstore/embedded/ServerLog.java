@@ -12,8 +12,11 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+import productstore.telemetry.Field;
 
 /**
  * Writes what the server says into {@code postgres.log}, and when that is full begins it anew, keeping one old one. The server's
@@ -21,6 +24,10 @@ import org.slf4j.LoggerFactory;
  */
 final class ServerLog {
     private static final Logger log = LoggerFactory.getLogger(ServerLog.class);
+    private static final Logger server = LoggerFactory.getLogger("productstore.postgresql");
+    // "2026-11-27 13:34:15.123 UTC [4711] LOG:  checkpoint complete"; statements are there only if somebody wants them.
+    private static final Pattern MESSAGE = Pattern.compile(
+            "[-\\d]+ [.:\\d]+ \\w+ \\[\\d+] (?<severity>LOG|FATAL|PANIC):  (?!statement|execute|duration|parse|bind)(?<said>.*)");
     private static final long LIMIT_BYTES = 10L * 1024 * 1024;
     private static final int REMEMBERED_LINES = 30;
 
@@ -45,10 +52,30 @@ final class ServerLog {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 remember(line);
                 write(line);
+                pass(line);
             }
         } catch (IOException e) {
             log.warn("PostgreSQL's messages can no longer be read: {}", e.toString());
         }
+    }
+
+    /** What is no statement and no value goes into the store's own log too, where it takes the way of all lines. */
+    private static void pass(String line) {
+        var message = MESSAGE.matcher(line);
+        if (message.matches()) {
+            server.atLevel(level(message.group("severity")))
+                    .addKeyValue(Field.DATASET.toString(), "store.postgresql")
+                    .log(message.group("said"));
+        }
+    }
+
+    private static Level level(String severity) {
+        return switch (severity) {
+            case "PANIC" -> Level.ERROR;
+            // The end of one connection.
+            case "FATAL" -> Level.WARN;
+            default -> Level.INFO;
+        };
     }
 
     private void write(String line) {

@@ -4,9 +4,7 @@
  * May call nobody; only the program's start-up and command line call it.
  */
 @NullMarked
-@ApplicationModule(
-        displayName = "Embedded PostgreSQL",
-        allowedDependencies = {})
+@ApplicationModule(displayName = "Embedded PostgreSQL", allowedDependencies = "telemetry")
 package productstore.embedded;
 
 import org.jspecify.annotations.NullMarked;

@@ -78,8 +78,8 @@ class AuthController {
     }
 
     @PostMapping(path = "/api/auth/keys/rotate", produces = MediaType.APPLICATION_JSON_VALUE)
-    Map<String, Object> rotateKeys() {
-        keys.rotate();
+    Map<String, Object> rotateKeys(CurrentUser user) {
+        keys.rotate(user.id());
         return keys.jwks();
     }
 

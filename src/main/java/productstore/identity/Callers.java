@@ -1,5 +1,6 @@
 package productstore.identity;
 
+import io.opentelemetry.api.trace.Tracer;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -14,6 +15,7 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.stereotype.Component;
 import productstore.platform.Batcher;
 import productstore.platform.Limits;
+import productstore.telemetry.RequestNotes;
 
 /** Finds out whose token a request bears, as the database has that user now. */
 @Component
@@ -45,12 +47,13 @@ public class Callers {
 
     /** Calls of the same moment ask for their users together. */
     @Bean
-    static Batcher<UUID, Optional<CurrentUser>> activeUsers(UserRepository users, Limits limits) {
+    static Batcher<UUID, Optional<CurrentUser>> activeUsers(UserRepository users, Limits limits, Tracer tracer) {
         return new Batcher<>(
                 "active-users",
                 USER_QUERIES,
                 USERS_TOGETHER,
                 limits,
+                tracer,
                 ids -> {
                     var active = users.findActive(Set.copyOf(ids)).stream()
                             .collect(Collectors.toMap(CurrentUser::id, Function.identity()));
@@ -84,6 +87,7 @@ public class Callers {
             refusals.badToken(request, response);
             return null;
         }
+        RequestNotes.USER_ID.put(request, user.getName());
         return rateLimit.admits(user, request, response) ? user : null;
     }
 }

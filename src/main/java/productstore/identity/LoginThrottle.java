@@ -10,6 +10,9 @@ import org.springframework.beans.factory.annotation.Value;
 import org.springframework.stereotype.Component;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
+import productstore.telemetry.Networks;
 
 /**
  * Bounds failed sign-ins: 10 for an account, existing or not, and 100 from an address, in 15 minutes. Each store counts
@@ -38,10 +41,12 @@ class LoginThrottle {
     final class Attempt {
         private final Bucket account;
         private final Bucket address;
+        private final String from;
 
-        private Attempt(Bucket account, Bucket address) {
+        private Attempt(Bucket account, Bucket address, String from) {
             this.account = account;
             this.address = address;
+            this.from = from;
         }
 
         /**
@@ -98,6 +103,9 @@ class LoginThrottle {
 
         private Problem refusal(long waitNanos) {
             refusals.increment();
+            Journal.warning("sign-in-throttled")
+                    .with(Field.CLIENT_IP, Networks.of(from))
+                    .say("a sign-in was turned away: too many failed before");
             return Problem.of(ProblemCode.TOO_MANY_ATTEMPTS, "Too many sign-ins failed. Wait, then try again.")
                     .retryAfter(Duration.ofNanos(waitNanos));
         }
@@ -106,7 +114,8 @@ class LoginThrottle {
     Attempt attempt(String email, String address) {
         return new Attempt(
                 accounts.get(email, _ -> bucket(FAILURES_PER_ACCOUNT)),
-                addresses.get(address, _ -> bucket(FAILURES_PER_ADDRESS)));
+                addresses.get(address, _ -> bucket(FAILURES_PER_ADDRESS)),
+                address);
     }
 
     // A bucket unused for a whole window is full again, so forgetting it changes nothing.

@@ -8,6 +8,7 @@ import java.io.IOException;
 import org.jspecify.annotations.Nullable;
 import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.web.filter.OncePerRequestFilter;
+import productstore.telemetry.RequestNotes;
 
 /**
  * Counts each request as soon as its token has said whose it is, before anything is decided or read. One with a bad
@@ -27,9 +28,13 @@ class RateLimitFilter extends OncePerRequestFilter {
             throws ServletException, IOException {
         var authentication = SecurityContextHolder.getContext().getAuthentication();
         @Nullable Object caller = authentication == null ? null : authentication.getPrincipal();
-        boolean admitted = caller instanceof CurrentUser user
-                ? rateLimit.admits(user, request, response)
-                : rateLimit.admits(request, response);
+        boolean admitted;
+        if (caller instanceof CurrentUser user) {
+            RequestNotes.USER_ID.put(request, user.getName());
+            admitted = rateLimit.admits(user, request, response);
+        } else {
+            admitted = rateLimit.admits(request, response);
+        }
         if (admitted) {
             chain.doFilter(request, response);
         }

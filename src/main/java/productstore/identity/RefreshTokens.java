@@ -7,13 +7,13 @@ import java.security.SecureRandom;
 import java.util.Base64;
 import java.util.Optional;
 import java.util.UUID;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.stereotype.Component;
 import org.springframework.transaction.support.TransactionTemplate;
 import productstore.platform.Ids;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /**
  * Refresh tokens: 256 random bits, valid for 30 days and once. All that follow from one sign-in are a family; whoever
@@ -22,7 +22,6 @@ import productstore.platform.Ids;
  */
 @Component
 class RefreshTokens {
-    private static final Logger log = LoggerFactory.getLogger(RefreshTokens.class);
     private static final SecureRandom RANDOM = new SecureRandom();
     private static final int TOKEN_BYTES = 32;
     private static final int LIFE_DAYS = 30;
@@ -72,9 +71,9 @@ class RefreshTokens {
                 return null;
             }
             if (state.used()) {
-                log.warn(
-                        "a refresh token of user {} was used twice; that sign-in ends",
-                        state.user().id());
+                Journal.warning("refresh-token-reused")
+                        .with(Field.USER_ID, state.user().id())
+                        .say("a refresh token was used twice; that sign-in ends");
                 revoke(family.get());
                 return null;
             }

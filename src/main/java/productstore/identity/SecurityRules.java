@@ -82,6 +82,8 @@ class SecurityRules {
                     rules(ANYONE, POST, "/api/auth/refresh", "/api/auth/logout"),
                     rules(CUSTOMER, GET, "/api/auth/me"),
                     rules(ADMIN, POST, "/api/auth/keys/rotate"),
+                    rules(ADMIN, GET, "/api/log-levels"),
+                    rules(ADMIN, PUT, "/api/log-levels/{logger}"),
                     rules(ADMIN, GET, "/api/users", "/api/users/{id}"),
                     rules(ADMIN, PUT, "/api/users/{id}"),
                     rules(ANYONE, GET, "/.well-known/jwks.json"),

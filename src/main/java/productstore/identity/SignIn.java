@@ -8,6 +8,9 @@ import org.springframework.stereotype.Service;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.Validation;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
+import productstore.telemetry.Networks;
 
 /** From a password to tokens, from tokens to the next ones, and to their end. */
 @Service
@@ -72,11 +75,22 @@ class SignIn {
         boolean same =
                 passwords.matches(givenPassword, account == null ? null : account.passwordHash(), attempt::begin);
         if (!same || account == null || !account.user().active()) {
+            failures.increment();
+            Journal.warning("sign-in-failed")
+                    .with(
+                            Field.TARGET_USER_ID,
+                            account == null ? null : account.user().id())
+                    .with(Field.CLIENT_IP, Networks.of(address))
+                    .say("a sign-in was refused");
             throw failed();
         }
         attempt.succeeded();
-        var refreshToken = refreshTokens.begin(account.user().id()).orElseThrow(this::failed);
+        var refreshToken = refreshTokens.begin(account.user().id()).orElseThrow(SignIn::failed);
         successes.increment();
+        Journal.of("sign-in")
+                .with(Field.USER_ID, account.user().id())
+                .with(Field.CLIENT_IP, Networks.of(address))
+                .say("a user has signed in");
         return tokens(account.user(), refreshToken);
     }
 
@@ -112,8 +126,7 @@ class SignIn {
         return value;
     }
 
-    private Problem failed() {
-        failures.increment();
+    private static Problem failed() {
         return Problem.of(ProblemCode.INVALID_CREDENTIALS, "The e-mail or the password is wrong.")
                 .with(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
     }

@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,6 +35,9 @@ import org.springframework.scheduling.annotation.Scheduled;
 import org.springframework.stereotype.Component;
 import org.springframework.transaction.support.TransactionTemplate;
 import productstore.platform.Problem;
+import productstore.telemetry.Failures;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /**
  * The RSA keys of the access tokens. They live in the database, so that every store on it signs with the same key and
@@ -113,7 +117,7 @@ class SigningKeys implements InitializingBean {
     }
 
     /** Replaces the signing key, in this store at once and in others within a minute. */
-    void rotate() {
+    void rotate(UUID by) {
         var next = newKey();
         transaction.executeWithoutResult(_ -> {
             lock();
@@ -126,7 +130,9 @@ class SigningKeys implements InitializingBean {
                 """).param("life", RETIRED_KEY_LIFE.toSeconds()).update();
         });
         reload();
-        log.info("access tokens are signed with a new key from now on");
+        Journal.of("signing-key-rotated")
+                .with(Field.USER_ID, by)
+                .say("access tokens are signed with a new key from now on");
     }
 
     /** Reads the keys anew, for other stores' rotations and for old keys whose time is over. */
@@ -135,7 +141,7 @@ class SigningKeys implements InitializingBean {
         try {
             reload();
         } catch (DataAccessException | Problem e) {
-            log.warn("the signing keys can't be read now, the known ones stay in use: {}", e.getMessage());
+            log.warn("the signing keys can't be read now, the known ones stay in use: {}", Failures.summary(e));
         }
     }
 

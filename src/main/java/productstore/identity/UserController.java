@@ -50,7 +50,8 @@ class UserController {
     ResponseEntity<byte[]> change(
             @PathVariable String userId,
             @RequestBody Change body,
-            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch) {
-        return entityTags.ok(users.change(Ids.ofPath(userId), body.role(), body.active(), ifMatch));
+            @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
+            CurrentUser by) {
+        return entityTags.ok(users.change(Ids.ofPath(userId), body.role(), body.active(), ifMatch, by.id()));
     }
 }

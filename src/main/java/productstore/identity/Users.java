@@ -14,6 +14,8 @@ import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.Validation;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /** The people who have an account, and what each of them may do. */
 @Service
@@ -84,6 +86,7 @@ public class Users {
         if (!repository.insert(id, address, called, Role.CUSTOMER, hash)) {
             throw Problem.of(ProblemCode.EMAIL_TAKEN, "There is an account with this e-mail already. Sign in.");
         }
+        Journal.of("user-registered").with(Field.TARGET_USER_ID, id).say("a customer has registered");
         return find(id);
     }
 
@@ -101,9 +104,10 @@ public class Users {
      * Gives a user another role, or locks the user out or in again. Both hold from the user's next call on.
      *
      * @param ifMatch the {@code If-Match} header, null if there was none
+     * @param by the administrator who does it
      * @throws Problem {@code invalid_request}, {@code not_found}, {@code precondition_failed}, {@code last_admin}
      */
-    User change(UUID id, @Nullable String role, @Nullable Boolean active, @Nullable String ifMatch) {
+    User change(UUID id, @Nullable String role, @Nullable Boolean active, @Nullable String ifMatch, UUID by) {
         var validation = new Validation();
         var newRole = role(validation, role);
         var newActive = validation.required("active", active);
@@ -125,11 +129,20 @@ public class Users {
                         ProblemCode.LAST_ADMIN, "This is the last active administrator. Make another one first.");
             }
             repository.update(id, newRole, newActive);
+            Journal.of("user-changed")
+                    .with(Field.USER_ID, by)
+                    .with(Field.TARGET_USER_ID, id)
+                    .changed("role, active", rights(user.role(), user.active()), rights(newRole, newActive))
+                    .say("a user's rights were changed");
             if (!newActive) {
                 refreshTokens.endAll(id);
             }
             return find(id);
         });
+    }
+
+    private static String rights(Role role, boolean active) {
+        return role.code() + ", " + (active ? "active" : "inactive");
     }
 
     static String normal(String email) {

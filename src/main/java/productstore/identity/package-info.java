@@ -3,7 +3,9 @@
  * sign-ins, the request rate limit, and the one table of which role may make which call. It may call platform only.
  */
 @NullMarked
-@ApplicationModule(displayName = "Identity", allowedDependencies = "platform")
+@ApplicationModule(
+        displayName = "Identity",
+        allowedDependencies = {"platform", "telemetry"})
 package productstore.identity;
 
 import org.jspecify.annotations.NullMarked;

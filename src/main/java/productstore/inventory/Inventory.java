@@ -15,6 +15,8 @@ import org.springframework.transaction.annotation.Transactional;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.RoundTrip;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /**
  * Stock, and the only way to change it. Every method runs inside the caller's transaction: stock moves together with
@@ -65,6 +67,7 @@ public class Inventory {
     public void count(UUID productId, long before, long counted, UUID by) {
         if (counted != before) {
             stock.change(productId, counted - before, "correction", by);
+            corrected(productId, before, counted, by);
             changed(List.of(productId));
         }
     }
@@ -86,6 +89,7 @@ public class Inventory {
             throw Problem.invalid("delta", "out_of_range", "There can be at most " + MOST + " in stock.");
         }
         stock.change(productId, delta, reason, by);
+        corrected(productId, before, before + delta, by);
         changed(List.of(productId));
     }
 
@@ -131,6 +135,14 @@ public class Inventory {
         stock.lock(products);
         stock.giveBack(orderId, reason, by);
         changed(products);
+    }
+
+    private static void corrected(UUID productId, long before, long after, UUID by) {
+        Journal.of("stock-corrected")
+                .with(Field.USER_ID, by)
+                .with(Field.PRODUCT_ID, productId)
+                .changed("stock", before, after)
+                .say("the stock of a product was changed");
     }
 
     private void changed(Collection<UUID> products) {

@@ -3,7 +3,9 @@
  * so that two writers never wait for each other in a ring. Calls nobody but the platform.
  */
 @NullMarked
-@ApplicationModule(displayName = "Inventory", allowedDependencies = "platform")
+@ApplicationModule(
+        displayName = "Inventory",
+        allowedDependencies = {"platform", "telemetry"})
 package productstore.inventory;
 
 import org.jspecify.annotations.NullMarked;

@@ -81,7 +81,7 @@ class EarlyOrders extends EarlyFilter {
         SecurityHeaders.write(response);
         var user = callers.admit(token, request, response);
         if (user != null) {
-            write(controller.place(input(request), request.getHeader(OrderController.KEY), user), response);
+            write(controller.place(input(request), request.getHeader(OrderController.KEY), user, request), response);
         }
     }
 

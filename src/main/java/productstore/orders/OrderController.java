@@ -2,6 +2,7 @@ package productstore.orders;
 
 import jakarta.servlet.http.HttpServletRequest;
 import java.util.Map;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.MediaType;
@@ -26,6 +27,9 @@ import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.TraceIds;
 import productstore.platform.Validation;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
+import productstore.telemetry.RequestNotes;
 
 @RestController
 @RequestMapping(path = OrderController.PATH, produces = MediaType.APPLICATION_JSON_VALUE)
@@ -58,14 +62,20 @@ class OrderController {
     ResponseEntity<byte[]> place(
             @RequestBody Placing.Input input,
             @RequestHeader(name = KEY, required = false) @Nullable String key,
-            CurrentUser user) {
-        return placements
-                .ask(new Placement(
-                        input.checked(),
-                        user,
-                        idempotency.request(key, user.id(), "POST " + PATH, input),
-                        traceIds.current()))
-                .orThrow();
+            CurrentUser user,
+            HttpServletRequest request) {
+        var outcome = placements.ask(new Placement(
+                input.checked(), user, idempotency.request(key, user.id(), "POST " + PATH, input), traceIds.current()));
+        var placed = outcome.placed();
+        if (placed != null) {
+            RequestNotes.ORDER_ID.put(request, placed.id().toString());
+            Journal.of("order-placed")
+                    .with(Field.ORDER_ID, placed.id())
+                    .with(Field.ORDER_NUMBER, placed.number())
+                    .with(Field.USER_ID, user.id())
+                    .say("order {} was placed", placed.number());
+        }
+        return outcome.orThrow();
     }
 
     @GetMapping
@@ -79,8 +89,8 @@ class OrderController {
     }
 
     @GetMapping("/{id}")
-    ResponseEntity<byte[]> read(@PathVariable String id, CurrentUser user) {
-        return tags.ok(orders.read(Ids.ofPath(id), user));
+    ResponseEntity<byte[]> read(@PathVariable String id, CurrentUser user, HttpServletRequest request) {
+        return tags.ok(orders.read(orderId(id, request), user));
     }
 
     @PutMapping(path = "/{id}", consumes = MediaType.APPLICATION_JSON_VALUE)
@@ -88,8 +98,9 @@ class OrderController {
             @PathVariable String id,
             @RequestBody StatusChange change,
             @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
-            CurrentUser user) {
-        var orderId = Ids.ofPath(id);
+            CurrentUser user,
+            HttpServletRequest request) {
+        var orderId = orderId(id, request);
         var validation = new Validation();
         var code = validation.required("status", change.status());
         var status = code == null ? null : OrderStatus.find(code).orElse(null);
@@ -108,7 +119,14 @@ class OrderController {
     ResponseEntity<byte[]> cancel(
             @PathVariable String id,
             @RequestHeader(name = HttpHeaders.IF_MATCH, required = false) @Nullable String ifMatch,
-            CurrentUser user) {
-        return tags.ok(orders.advance(Ids.ofPath(id), OrderStatus.CANCELLED, null, ifMatch, user));
+            CurrentUser user,
+            HttpServletRequest request) {
+        return tags.ok(orders.advance(orderId(id, request), OrderStatus.CANCELLED, null, ifMatch, user));
+    }
+
+    private static UUID orderId(String ofPath, HttpServletRequest request) {
+        var id = Ids.ofPath(ofPath);
+        RequestNotes.ORDER_ID.put(request, id.toString());
+        return id;
     }
 }

@@ -1,5 +1,6 @@
 package productstore.orders;
 
+import io.opentelemetry.api.trace.Tracer;
 import java.math.BigDecimal;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -34,6 +35,8 @@ import productstore.platform.Paging;
 import productstore.platform.Problem;
 import productstore.platform.ProblemCode;
 import productstore.platform.RoundTrip;
+import productstore.telemetry.Field;
+import productstore.telemetry.Journal;
 
 /**
  * Placing orders and taking them to the customer. Stock is taken and given back in the transaction that writes the
@@ -133,7 +136,7 @@ class Orders {
         }
         numbers.giveBack(drawn);
         var answers = write(List.copyOf(drafts.values())).iterator();
-        drafts.keySet().forEach(n -> outcomes[n] = Placement.Outcome.of(answers.next()));
+        drafts.forEach((n, draft) -> outcomes[n] = Placement.Outcome.placed(draft, answers.next()));
         return List.of(outcomes);
     }
 
@@ -230,12 +233,13 @@ class Orders {
 
     /** Orders that wait at the same moment are placed together. */
     @Bean
-    static Batcher<Placement, Placement.Outcome> placements(Orders orders, Limits limits) {
+    static Batcher<Placement, Placement.Outcome> placements(Orders orders, Limits limits, Tracer tracer) {
         return new Batcher<>(
                 "orders",
                 limits.orderTransactions(),
                 limits.ordersTogether(),
                 limits,
+                tracer,
                 orders::placeTogether,
                 orders::placeAlone);
     }
@@ -261,6 +265,12 @@ class Orders {
             return current;
         }
         orders.advance(id, to, by.id(), comment);
+        Journal.of("order-status-changed")
+                .with(Field.ORDER_ID, id)
+                .with(Field.ORDER_NUMBER, current.number())
+                .with(Field.USER_ID, by.id())
+                .changed("status", current.status().code(), to.code())
+                .say("an order is {} now", to.code());
         events.publishEvent(new OrdersCame(to, List.of(current.total())));
         if (to.givesStockBack()) {
             var products = current.items().stream().map(Order.Line::productId).toList();

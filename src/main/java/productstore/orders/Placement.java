@@ -14,17 +14,26 @@ import productstore.platform.Problem;
  */
 record Placement(Placing placing, CurrentUser customer, Idempotency.@Nullable Request request, String traceId) {
 
-    /** What became of it: one of both. */
+    /**
+     * What became of it: an answer, or a refusal.
+     *
+     * @param placed what was placed now, null where nothing was: the first answer to a key that came again
+     */
     record Outcome(
             @Nullable ResponseEntity<byte[]> answer,
-            @Nullable Problem refusal) {
+            @Nullable Problem refusal,
+            Orders.@Nullable Draft placed) {
 
-        static Outcome of(ResponseEntity<byte[]> answer) {
-            return new Outcome(answer, null);
+        static Outcome placed(Orders.Draft draft, ResponseEntity<byte[]> answer) {
+            return new Outcome(answer, null, draft);
+        }
+
+        static Outcome of(ResponseEntity<byte[]> firstAnswer) {
+            return new Outcome(firstAnswer, null, null);
         }
 
         static Outcome of(Problem refusal) {
-            return new Outcome(null, refusal);
+            return new Outcome(null, refusal, null);
         }
 
         /** @throws Problem if it was refused */

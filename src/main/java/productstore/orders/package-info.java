@@ -5,7 +5,7 @@
 @NullMarked
 @ApplicationModule(
         displayName = "Orders",
-        allowedDependencies = {"platform", "catalog", "inventory", "identity"})
+        allowedDependencies = {"platform", "telemetry", "catalog", "inventory", "identity"})
 package productstore.orders;
 
 import org.jspecify.annotations.NullMarked;

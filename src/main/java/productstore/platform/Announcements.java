@@ -15,6 +15,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 import org.springframework.stereotype.Component;
+import productstore.telemetry.Failures;
 
 /**
  * Hears what any store on this database, or a person with psql, announces with {@code NOTIFY} when a transaction is
@@ -59,7 +60,7 @@ public class Announcements implements SmartLifecycle {
                 listenOn(connection);
             } catch (SQLException e) {
                 if (heard) {
-                    log.warn("changes by other stores are not heard for now: {}", e.getMessage());
+                    log.warn("changes by other stores are not heard for now: {}", Failures.summary(e));
                 }
                 heard = false;
             } catch (InterruptedException e) {

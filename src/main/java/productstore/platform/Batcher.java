@@ -3,6 +3,8 @@ package productstore.platform;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.binder.MeterBinder;
+import io.opentelemetry.api.trace.Span;
+import io.opentelemetry.api.trace.Tracer;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,19 +14,24 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 import org.springframework.core.NestedExceptionUtils;
+import productstore.telemetry.SharedSpan;
 
 /**
  * Does work for the database that waits at the same moment together, in the order it came. A few workers take whatever
- * waits: one piece alone at once, many under load in one go, so that they share the cost of its statements.
+ * waits: one piece alone at once, many under load in one go, so that they share the cost of its statements. The fewer
+ * batches there are at the same moment, the larger and the cheaper they are; so the last worker begins one only where the
+ * others are held up, by a lock or a slow answer.
  *
  * @param <Q> a piece of work
  * @param <A> what comes of it
@@ -33,14 +40,19 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private static final Logger log = LoggerFactory.getLogger(Batcher.class);
 
     private static final String LOCK_NOT_AVAILABLE = "55P03";
+    // Some times what a full batch takes; short against the patience with a lock.
+    private static final Duration HELD_UP = Duration.ofMillis(50);
 
     private final String name;
     private final int workers;
+    private final Semaphore turns;
+    private final ReentrantLock head = new ReentrantLock();
     private final int together;
     private final Duration longestWait;
     private final BlockingQueue<Waiting<Q, A>> line;
     private final Work<Q, A> work;
     private final Function<Q, A> alone;
+    private final Tracer tracer;
     private final List<Thread> threads = new ArrayList<>();
 
     /** Work on several pieces. */
@@ -53,25 +65,35 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     /**
      * A batcher.
      *
-     * @param workers how many batches may be worked on at the same moment
+     * @param workers how many batches may be worked on at the same moment, the last one where the others are held up
      * @param together pieces in one of them at most
      * @param work on a batch; while it runs, one worker is taken, so it must not wait for anything for long
      * @param alone the same work on one piece of a batch that failed, in the thread that asked for it
      */
-    public Batcher(String name, int workers, int together, Limits limits, Work<Q, A> work, Function<Q, A> alone) {
+    public Batcher(
+            String name,
+            int workers,
+            int together,
+            Limits limits,
+            Tracer tracer,
+            Work<Q, A> work,
+            Function<Q, A> alone) {
         this.name = name;
         this.workers = workers;
+        this.turns = new Semaphore(Math.max(1, workers - 1), true);
         this.together = together;
         this.longestWait = limits.poolWait();
         // Even where nobody may queue, a piece has to be put down for a worker to take it.
         this.line = new LinkedBlockingQueue<>(Math.max(1, limits.poolQueue()));
         this.work = work;
         this.alone = alone;
+        this.tracer = tracer;
     }
 
     /** One that waits. Whoever sets {@code called} first decides: the worker to begin it, or who waits to give up. */
     private static final class Waiting<Q, A> {
         final Q piece;
+        final Span span = Span.current();
         final AtomicBoolean called = new AtomicBoolean();
         final CompletableFuture<@Nullable A> outcome = new CompletableFuture<>();
 
@@ -121,27 +143,44 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private void workUntilStopped() {
         try {
             while (true) {
-                workOn(next());
+                var batch = next();
+                try {
+                    workOn(batch.pieces());
+                } finally {
+                    if (batch.inTurn()) {
+                        turns.release();
+                    }
+                }
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    /** Those who are next in line, without those who gave up. */
-    private List<Waiting<Q, A>> next() throws InterruptedException {
-        var next = new ArrayList<Waiting<Q, A>>();
-        next.add(line.take());
-        line.drainTo(next, together - 1);
-        next.removeIf(waiting -> !waiting.called.compareAndSet(false, true));
-        return next;
+    private record Batch<Q, A>(List<Waiting<Q, A>> pieces, boolean inTurn) {}
+
+    /** Those who are next in line, without those who gave up; as soon as there are any and it is this worker's turn. */
+    private Batch<Q, A> next() throws InterruptedException {
+        // One worker at a time, so that no other one takes those behind the first one meanwhile.
+        head.lockInterruptibly();
+        try {
+            var next = new ArrayList<Waiting<Q, A>>();
+            next.add(line.take());
+            boolean turn = turns.tryAcquire(HELD_UP.toNanos(), TimeUnit.NANOSECONDS);
+            line.drainTo(next, together - 1);
+            next.removeIf(waiting -> !waiting.called.compareAndSet(false, true));
+            return new Batch<>(next, turn);
+        } finally {
+            head.unlock();
+        }
     }
 
     private void workOn(List<Waiting<Q, A>> batch) {
         if (batch.isEmpty()) {
             return;
         }
-        try {
+        var spans = batch.stream().map(waiting -> waiting.span).toList();
+        try (var _ = SharedSpan.begin(tracer, name + " together", spans)) {
             var outcomes = work.on(batch.stream().map(waiting -> waiting.piece).toList());
             for (int n = 0; n < batch.size(); n++) {
                 batch.get(n).outcome.complete(outcomes.get(n));

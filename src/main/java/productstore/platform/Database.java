@@ -6,6 +6,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.opentelemetry.api.trace.Tracer;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -23,9 +24,9 @@ import org.springframework.jdbc.datasource.DelegatingDataSource;
 @Configuration(proxyBeanMethods = false)
 class Database {
     @Bean
-    FairGate dataSource(DataSourceProperties properties, Limits limits, MeterRegistry registry) {
+    FairGate dataSource(DataSourceProperties properties, Limits limits, MeterRegistry registry, Tracer tracer) {
         return new FairGate(
-                pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait(), registry);
+                pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait(), registry, tracer);
     }
 
     /** Migrations run before anybody waits at the gate, and their statements are not the store's operations. */
@@ -80,6 +81,8 @@ class Database {
                 "socketTimeout", Long.toString(limits.statementTime().toSeconds() + 60));
         config.addDataSourceProperty("preparedStatementCacheQueries", "512");
         config.addDataSourceProperty("reWriteBatchedInserts", "true");
+        // It would be in the messages of failures, and holds the values of rows.
+        config.addDataSourceProperty("logServerErrorDetail", "false");
         config.setConnectionInitSql(
                 "SET statement_timeout = %d; SET lock_timeout = %d; SET idle_in_transaction_session_timeout = 30000"
                         .formatted(
@@ -113,13 +116,19 @@ class Database {
         private final Timer waits;
         private final Counter refusals;
 
-        FairGate(HikariDataSource pool, int connections, int queue, Duration wait, MeterRegistry registry) {
+        FairGate(
+                HikariDataSource pool,
+                int connections,
+                int queue,
+                Duration wait,
+                MeterRegistry registry,
+                Tracer tracer) {
             super(pool);
             this.pool = pool;
             this.permits = new Semaphore(connections, true);
             this.queue = queue;
             this.wait = wait;
-            this.operations = new Operations(registry);
+            this.operations = new Operations(registry, tracer);
             this.waits = Timer.builder("store.database.wait")
                     .description("How long requests waited for their turn at the database, in vain too")
                     .serviceLevelObjectives(WAIT_BUCKETS)

@@ -18,6 +18,7 @@ import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.MediaType;
 import org.springframework.stereotype.Component;
+import productstore.telemetry.RequestNotes;
 
 /**
  * A route that a filter answers before the framework wakes, because it is called so often. Its requests are traced and
@@ -99,6 +100,7 @@ public final class EarlyRoute {
                 .start();
         try {
             TraceIds.announce(span, request, response);
+            RequestNotes.ROUTE.put(request, uri);
             work.answer(span);
         } catch (RuntimeException | Error failure) {
             // In the span, so that its id is in the log.
@@ -106,7 +108,7 @@ public final class EarlyRoute {
                 Problems.answer(request, response, failure);
             }
         } finally {
-            end(span, response.getStatus(), System.nanoTime() - began);
+            end(span, request, response.getStatus(), System.nanoTime() - began);
         }
     }
 
@@ -120,15 +122,17 @@ public final class EarlyRoute {
         }
     }
 
-    private void end(Span span, int status, long nanos) {
+    private void end(Span span, HttpServletRequest request, int status, long nanos) {
         var timer = timers.computeIfAbsent(status, this::timer);
         if (span.isNoop()) {
             timer.record(nanos, TimeUnit.NANOSECONDS);
         } else {
             span.tag("method", method).tag("uri", uri).tag("status", Integer.toString(status));
+            RequestObservation.tags(request).forEach(tag -> span.tag(tag.getKey(), tag.getValue()));
             // In its scope, so that it becomes the timer's exemplar.
             try (var _ = tracer.withSpan(span)) {
                 timer.record(nanos, TimeUnit.NANOSECONDS);
+                RequestObservation.markFailure(status);
             }
         }
         span.end();

@@ -57,7 +57,7 @@ final class MeasuredConnection implements Connection {
 
     @Override
     public void commit() throws SQLException {
-        operations.commit().measure(() -> {
+        operations.commit().trace(() -> {
             connection.commit();
             return null;
         });
@@ -65,7 +65,7 @@ final class MeasuredConnection implements Connection {
 
     @Override
     public void rollback() throws SQLException {
-        operations.rollback().measure(() -> {
+        operations.rollback().trace(() -> {
             connection.rollback();
             return null;
         });
@@ -73,7 +73,7 @@ final class MeasuredConnection implements Connection {
 
     @Override
     public void rollback(Savepoint savepoint) throws SQLException {
-        operations.rollback().measure(() -> {
+        operations.rollback().trace(() -> {
             connection.rollback(savepoint);
             return null;
         });

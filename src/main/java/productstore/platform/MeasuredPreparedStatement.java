@@ -36,22 +36,23 @@ final class MeasuredPreparedStatement extends MeasuredStatement implements Prepa
 
     @Override
     public boolean execute() throws SQLException {
-        return operation.measure(prepared::execute);
+        return measure(operation, prepared::execute);
     }
 
     @Override
     public ResultSet executeQuery() throws SQLException {
-        return operation.measure(prepared::executeQuery);
+        return counted(measure(operation, prepared::executeQuery));
     }
 
     @Override
     public int executeUpdate() throws SQLException {
-        return operation.measure(prepared::executeUpdate);
+        return changed(measure(operation, prepared::executeUpdate));
     }
 
     @Override
     public long executeLargeUpdate() throws SQLException {
-        return operation.measure(prepared::executeLargeUpdate);
+        return changed(
+                this.<Long>measure(operation, prepared::executeLargeUpdate).longValue());
     }
 
     @Override

@@ -3,6 +3,7 @@ package productstore.platform;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.opentelemetry.api.trace.Tracer;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.concurrent.ConcurrentHashMap;
@@ -11,6 +12,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import productstore.telemetry.ClientSpan;
 
 /**
  * What the statements cost that the store sends to the database, by their names. A name stands in a comment at the
@@ -40,13 +42,15 @@ final class Operations {
     };
 
     private final MeterRegistry registry;
+    private final Tracer tracer;
     private final ConcurrentHashMap<String, Operation> named = new ConcurrentHashMap<>();
     private final Operation unnamed;
     private final Operation commit;
     private final Operation rollback;
 
-    Operations(MeterRegistry registry) {
+    Operations(MeterRegistry registry, Tracer tracer) {
         this.registry = registry;
+        this.tracer = tracer;
         this.unnamed = register(UNNAMED);
         this.commit = register("commit");
         this.rollback = register("rollback");
@@ -88,6 +92,8 @@ final class Operations {
 
     private Operation register(String name) {
         return new Operation(
+                name,
+                tracer,
                 Timer.builder("db.client.operation.duration")
                         .description(
                                 "How long statements of this name ran, failed ones included; without the wait for a"
@@ -109,10 +115,14 @@ final class Operations {
 
     /** One name, and what it has cost so far. */
     static final class Operation {
+        private final String name;
+        private final Tracer tracer;
         private final Timer duration;
         private final Counter errors;
 
-        private Operation(Timer duration, Counter errors) {
+        private Operation(String name, Tracer tracer, Timer duration, Counter errors) {
+            this.name = name;
+            this.tracer = tracer;
             this.duration = duration;
             this.errors = errors;
         }
@@ -127,6 +137,22 @@ final class Operations {
             } finally {
                 record(System.nanoTime() - begin, failed);
             }
+        }
+
+        /** As {@link #measure}, with a span of its own. */
+        <T extends @Nullable Object> T trace(Execution<T> execution) throws SQLException {
+            try (var span = span()) {
+                try {
+                    return measure(execution);
+                } catch (SQLException | RuntimeException e) {
+                    span.failed(e);
+                    throw e;
+                }
+            }
+        }
+
+        ClientSpan span() {
+            return ClientSpan.begin(tracer, "postgresql", name);
         }
 
         void record(long nanos, boolean failed) {

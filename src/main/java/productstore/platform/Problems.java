@@ -25,6 +25,8 @@ import org.springframework.util.InvalidMimeTypeException;
 import org.springframework.web.ErrorResponse;
 import org.springframework.web.HttpMediaTypeNotSupportedException;
 import org.springframework.web.HttpRequestMethodNotSupportedException;
+import productstore.telemetry.Failures;
+import productstore.telemetry.RequestNotes;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.exc.InputCoercionException;
 import tools.jackson.core.exc.StreamReadException;
@@ -60,9 +62,9 @@ public final class Problems {
         }
         var problem = of(failure);
         if (problem.code() == ProblemCode.INTERNAL_ERROR) {
-            log.error("{} {} failed", request.getMethod(), request.getRequestURI(), failure);
+            log.error("a request failed", failure);
         } else if (problem.code() == ProblemCode.DATABASE_UNAVAILABLE) {
-            log.warn("{} {}: {}", request.getMethod(), request.getRequestURI(), failure.toString());
+            log.warn("the database is not to be had: {}", Failures.summary(failure));
         }
         write(request, response, problem);
     }
@@ -71,6 +73,7 @@ public final class Problems {
     public static void write(HttpServletRequest request, HttpServletResponse response, Problem problem)
             throws IOException {
         response.resetBuffer();
+        RequestNotes.PROBLEM.put(request, problem.code().code());
         response.setStatus(problem.code().status().value());
         problem.headers().forEach((name, values) -> values.forEach(value -> response.setHeader(name, value)));
         var body = body(request, TraceIds.of(request, response), problem);

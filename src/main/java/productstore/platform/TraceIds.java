@@ -6,14 +6,13 @@ import jakarta.servlet.ServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.security.SecureRandom;
 import java.util.HexFormat;
-import org.jspecify.annotations.Nullable;
 import org.springframework.stereotype.Component;
+import productstore.telemetry.RequestNotes;
 
 /** The id of the current trace (W3C: 32 hexadecimal digits), the thread from an answer to everything said about it. */
 @Component
 public class TraceIds {
     static final String HEADER = "X-Trace-Id";
-    private static final String ATTRIBUTE = TraceIds.class.getName();
     private static final SecureRandom RANDOM = new SecureRandom();
 
     private final Tracer tracer;
@@ -30,23 +29,27 @@ public class TraceIds {
 
     /** Puts the current trace's id into the answer and remembers it with the request. */
     void announce(ServletRequest request, HttpServletResponse response) {
-        announce(current(), request, response);
+        var span = tracer.currentSpan();
+        if (span == null) {
+            of(request, response);
+        } else {
+            announce(span, request, response);
+        }
     }
 
     /** As {@link #announce}, for a span that is not the current one. */
-    public static void announce(Span span, ServletRequest request, HttpServletResponse response) {
-        announce(span.context().traceId(), request, response);
-    }
-
-    private static void announce(String id, ServletRequest request, HttpServletResponse response) {
-        request.setAttribute(ATTRIBUTE, id);
+    static void announce(Span span, ServletRequest request, HttpServletResponse response) {
+        var id = span.context().traceId();
+        RequestNotes.TRACE_ID.put(request, id);
+        RequestNotes.SPAN_ID.put(request, span.context().spanId());
         response.setHeader(HEADER, id);
     }
 
     /** The id announced for this request, or, where the server refused it before tracing began, a new one. */
     static String of(ServletRequest request, HttpServletResponse response) {
-        @Nullable Object announced = request.getAttribute(ATTRIBUTE);
-        var id = announced == null ? invented() : announced.toString();
+        var announced = RequestNotes.TRACE_ID.of(request);
+        var id = announced == null ? invented() : announced;
+        RequestNotes.TRACE_ID.put(request, id);
         response.setHeader(HEADER, id);
         return id;
     }

@@ -19,6 +19,7 @@ import org.springframework.security.web.firewall.StrictHttpFirewall;
 import org.springframework.web.filter.OncePerRequestFilter;
 import org.springframework.web.filter.RequestContextFilter;
 import org.springframework.web.filter.UrlHandlerFilter;
+import productstore.telemetry.AccessLog;
 
 /** What every request passes before it reaches security and the controllers, outermost first. */
 @Configuration(proxyBeanMethods = false)
@@ -82,8 +83,11 @@ class WebFilters {
 
     @Bean
     WebServerFactoryCustomizer<TomcatServletWebServerFactory> serverProblems() {
-        return factory -> factory.addContextCustomizers(
-                context -> context.getParent().getPipeline().addValve(new ProblemValve()));
+        return factory -> factory.addContextCustomizers(context -> {
+            var pipeline = context.getParent().getPipeline();
+            pipeline.addValve(new AccessLog());
+            pipeline.addValve(new ProblemValve());
+        });
     }
 
     private static <F extends jakarta.servlet.Filter> FilterRegistrationBean<F> ordered(F filter, int order) {
@@ -109,6 +113,7 @@ class WebFilters {
             } catch (Exception failure) {
                 Problems.answer(request, response, failure);
             }
+            RequestObservation.markFailure(response.getStatus());
         }
     }
 

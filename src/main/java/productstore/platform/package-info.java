@@ -3,10 +3,7 @@
  * the way to the database. It knows none of the capabilities.
  */
 @NullMarked
-@ApplicationModule(
-        displayName = "Platform",
-        type = ApplicationModule.Type.OPEN,
-        allowedDependencies = {})
+@ApplicationModule(displayName = "Platform", type = ApplicationModule.Type.OPEN, allowedDependencies = "telemetry")
 package productstore.platform;
 
 import org.jspecify.annotations.NullMarked;

@@ -57,6 +57,8 @@ class OpenApiTest {
      * Which record is which schema. A record that is missing here, or a schema without a record, is told by name.
      */
     private static final Map<String, String> ANSWERS = Map.ofEntries(
+            Map.entry("productstore.administration.LogLevelController$LoggerLevel", "LogLevel"),
+            Map.entry("productstore.administration.LogLevelController$LoggerLevels", "LogLevels"),
             Map.entry("productstore.audit.AuditController$AuditItems", "InventoryAudit"),
             Map.entry("productstore.audit.StockAudit$Drift", "StockDifference"),
             Map.entry("productstore.catalog.Category", "Category"),
@@ -74,6 +76,7 @@ class OpenApiTest {
             Map.entry("productstore.platform.Problems$Body", "Problem"));
 
     private static final Map<String, String> REQUESTS = Map.ofEntries(
+            Map.entry("productstore.administration.LogLevelController$Change", "LogLevelWrite"),
             Map.entry("productstore.catalog.Category$Input", "CategoryWrite"),
             Map.entry("productstore.catalog.Product$Input", "ProductWrite"),
             Map.entry("productstore.catalog.ProductController$StockChange", "StockChange"),

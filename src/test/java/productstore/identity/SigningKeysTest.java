@@ -76,7 +76,7 @@ class SigningKeysTest extends IdentityTest {
         var one = started();
         var other = started();
         var before = new AccessTokens(one).issue(user);
-        one.rotate();
+        one.rotate(UUID.randomUUID());
         var after = new AccessTokens(one).issue(user);
         assertThat(new AccessTokens(other).verify(after)).contains(user.id());
         assertThat(other.ring().kid()).isEqualTo(one.ring().kid());
@@ -102,7 +102,7 @@ class SigningKeysTest extends IdentityTest {
         var stores = List.of(started(), started(), started());
         together(stores.stream()
                 .<Callable<Boolean>>map(store -> () -> {
-                    store.rotate();
+                    store.rotate(UUID.randomUUID());
                     return true;
                 })
                 .toList());

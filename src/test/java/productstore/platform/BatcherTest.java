@@ -3,6 +3,8 @@ package productstore.platform;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.api.trace.TracerProvider;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,6 +34,7 @@ import org.springframework.transaction.CannotCreateTransactionException;
 /** Who waits together, who is worked on when, and who is told what. The work is made up: no database has a part in it. */
 @Timeout(60)
 class BatcherTest {
+    private static final Tracer NO_TRACES = TracerProvider.noop().get("test");
     private static final Duration LONG = Duration.ofSeconds(30);
     private static final int PLUG = -1;
 
@@ -179,6 +182,7 @@ class BatcherTest {
                 1,
                 10,
                 LimitsOf.setting(Map.of()),
+                NO_TRACES,
                 pieces -> {
                     answers(pieces);
                     throw new IllegalStateException(new SQLException("lock timeout", "55P03"));
@@ -197,6 +201,7 @@ class BatcherTest {
                 1,
                 10,
                 LimitsOf.setting(Map.of()),
+                NO_TRACES,
                 pieces -> {
                     answers(pieces);
                     throw new IllegalStateException(new SQLException("statement timeout", "57014"));
@@ -307,6 +312,7 @@ class BatcherTest {
                 workers,
                 together,
                 LimitsOf.setting(values),
+                NO_TRACES,
                 work,
                 piece -> work.on(List.of(piece)).getFirst());
         batcher.start();

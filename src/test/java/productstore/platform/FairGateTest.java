@@ -7,6 +7,8 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.api.trace.TracerProvider;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -23,6 +25,7 @@ import productstore.platform.Database.FairGate;
 
 @Timeout(60)
 class FairGateTest {
+    private static final Tracer NO_TRACES = TracerProvider.noop().get("test");
     private static final Duration LONG = Duration.ofSeconds(30);
 
     @Test
@@ -60,7 +63,7 @@ class FairGateTest {
         nowhere.setJdbcUrl("jdbc:postgresql://127.0.0.1:1/nothing");
         nowhere.setConnectionTimeout(250);
         nowhere.setInitializationFailTimeout(-1);
-        try (var gate = new FairGate(new HikariDataSource(nowhere), 1, 0, LONG, new SimpleMeterRegistry())) {
+        try (var gate = new FairGate(new HikariDataSource(nowhere), 1, 0, LONG, new SimpleMeterRegistry(), NO_TRACES)) {
             for (int n = 0; n < 3; n++) {
                 assertThatThrownBy(gate::getConnection).isInstanceOf(SQLException.class);
             }
@@ -186,7 +189,7 @@ class FairGateTest {
         config.setPassword(database.password());
         config.setMaximumPoolSize(connections + FairGate.SPARE);
         config.setMinimumIdle(1);
-        return new FairGate(new HikariDataSource(config), connections, queue, wait, registry);
+        return new FairGate(new HikariDataSource(config), connections, queue, wait, registry, NO_TRACES);
     }
 
     private static void assertRefused(FairGate gate) {

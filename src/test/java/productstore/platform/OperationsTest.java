@@ -7,6 +7,8 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.api.trace.TracerProvider;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -31,6 +33,7 @@ import productstore.platform.Database.FairGate;
 /** Statements are measured under their names, whichever way they are sent. */
 @Timeout(60)
 class OperationsTest {
+    private static final Tracer NO_TRACES = TracerProvider.noop().get("test");
     private final SimpleMeterRegistry registry = new SimpleMeterRegistry();
     private FairGate gate;
     private JdbcClient db;
@@ -44,7 +47,7 @@ class OperationsTest {
         config.setPassword(address.password());
         config.setMaximumPoolSize(1 + FairGate.SPARE);
         config.addDataSourceProperty("reWriteBatchedInserts", "true");
-        gate = new FairGate(new HikariDataSource(config), 1, 1, Duration.ofSeconds(30), registry);
+        gate = new FairGate(new HikariDataSource(config), 1, 1, Duration.ofSeconds(30), registry, NO_TRACES);
         db = JdbcClient.create(gate);
         db.sql("/* thing.create */ CREATE TABLE thing (id int PRIMARY KEY, name text)")
                 .update();
@@ -156,7 +159,7 @@ class OperationsTest {
 
     @Test
     void whatIsNoNameIsUnnamed() {
-        var operations = new Operations(registry);
+        var operations = new Operations(registry, NO_TRACES);
         var unnamed = operations.of("SELECT 1");
         for (var sql : List.of(
                 "",
@@ -174,7 +177,7 @@ class OperationsTest {
 
     @Test
     void namesThatSomebodyMakesUpDoNotGrowForEver() {
-        var operations = new Operations(registry);
+        var operations = new Operations(registry, NO_TRACES);
         IntStream.range(0, 10_000)
                 .mapToObj(n -> Integer.toString(n, 26).chars().map(c -> Character.isDigit(c) ? c - '0' + 'q' : c))
                 .map(letters ->
