@@ -155,18 +155,21 @@ class Elastic:
 
     def ask(self, path, body=None, method=None):
         status, answer = request(f"{self.url}/{path}", body, method, self.headers)
+        if status == 503:
+            # An index that is just begun or not yet found again; wait_until asks once more.
+            raise ConnectionError(f"{path}: {answer}")
         if status not in (200, 201):
             raise AssertionError(f"{path} {body}: {status} {answer}")
         return answer
 
     def search(self, index, query, size=1000, **more):
-        found = self._asked_anew(index, "_search", {"query": query, "size": size, **more})
+        found = self._asked_anew(index, "_search?allow_partial_search_results=false&ignore_unavailable=true", {"query": query, "size": size, **more})
         return [hit["_source"] for hit in found["hits"]["hits"]]
 
     def count(self, index, query=None):
-        return self._asked_anew(index, "_count", {"query": query or {"match_all": {}}})["count"]
+        return self._asked_anew(index, "_count?ignore_unavailable=true", {"query": query or {"match_all": {}}})["count"]
 
     def _asked_anew(self, index, what, body):
         """A stream that nobody has written to yet has no lines."""
         self.ask(f"{index}/_refresh?ignore_unavailable=true", method="POST")
-        return self.ask(f"{index}/{what}?ignore_unavailable=true", body)
+        return self.ask(f"{index}/{what}", body)
