@@ -226,7 +226,9 @@ class Bench:
     def one_more_store(self, name: str, settings: dict) -> store.Server:
         """On the small shop's database, beside its own two."""
         server = store.store(
-            self.children, self.root, self.out / f"store-{name}.log", {**self.small.database.as_settings, **settings})
+            self.children, self.root, self.out / f"store-{name}.log",
+            # What is asked of it is kept, and the database's connections are for those that ask.
+            {**self.small.database.as_settings, "STORE_LIMITS_POOL_SIZE": "4", **settings})
         server.start(store.FIRST_PATH)
         return server
 

@@ -58,7 +58,10 @@ public class Store {
         requireFree(settings.managementPort());
         beginLog(settings);
         ChosenDatabase database = ChosenDatabase.toRun(settings);
-        // Runs after the context is closed: requests in flight still have their database.
+        // These run after the context is closed, the last one first: requests in flight still have their database, and
+        // what
+        // that says at its end is still written.
+        SpringApplication.getShutdownHandlers().add(LogOutput::flush);
         SpringApplication.getShutdownHandlers().add(database::close);
         CompletableFuture<FirstAdministrator> administrator = new CompletableFuture<>();
         SpringApplication application = application(settings, database);

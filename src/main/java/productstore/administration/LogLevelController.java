@@ -3,6 +3,7 @@ package productstore.administration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -65,14 +66,16 @@ class LogLevelController {
             throw Problem.notFound("logger of the store");
         }
         var level = level(change.level());
-        var before = shown(logging.getLoggerConfiguration(logger), logger);
-        logging.setLogLevel(logger, level);
-        var after = shown(logging.getLoggerConfiguration(logger), logger);
-        Journal.of("log-level-changed")
-                .with(Field.USER_ID, by.id())
-                .changed(logger, before.effectiveLevel(), after.effectiveLevel())
-                .say("{} logs from {} on", logger, after.effectiveLevel());
-        return after;
+        var before = shown(logger);
+        if (!Objects.equals(before.level(), change.level())) {
+            // First, for it may be the last event that is written.
+            Journal.of("log-level-changed")
+                    .with(Field.USER_ID, by.id())
+                    .changed(logger, before.effectiveLevel(), Objects.requireNonNullElse(change.level(), "inherited"))
+                    .say("the level of a logger is changed");
+            logging.setLogLevel(logger, level);
+        }
+        return shown(logger);
     }
 
     private static @Nullable LogLevel level(@Nullable String name) {
@@ -90,8 +93,17 @@ class LogLevelController {
                                 + ", or null for that of the logger above."));
     }
 
-    private static LoggerLevel shown(@Nullable LoggerConfiguration logger, String name) {
-        return logger == null ? new LoggerLevel(name, null, code(LogLevel.INFO)) : shown(logger);
+    /** One that has written nothing yet has the level of the next one above it. */
+    private LoggerLevel shown(String name) {
+        var logger = logging.getLoggerConfiguration(name);
+        if (logger != null) {
+            return shown(logger);
+        }
+        int dot = name.lastIndexOf('.');
+        return new LoggerLevel(
+                name,
+                null,
+                dot < 0 ? code(LogLevel.INFO) : shown(name.substring(0, dot)).effectiveLevel());
     }
 
     private static LoggerLevel shown(LoggerConfiguration logger) {

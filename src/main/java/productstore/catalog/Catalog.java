@@ -96,9 +96,11 @@ public class Catalog {
         changed();
         var changed = read(id);
         var difference = Difference.between(current, changed);
-        journal("product-changed", id, by)
-                .changed(difference.fields(), difference.from(), difference.to())
-                .say("a product was changed");
+        if (!difference.isNone()) {
+            journal("product-changed", id, by)
+                    .changed(difference.fields(), difference.from(), difference.to())
+                    .say("a product was changed");
+        }
         return changed;
     }
 

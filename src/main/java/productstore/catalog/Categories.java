@@ -1,6 +1,8 @@
 package productstore.catalog;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.context.ApplicationEventPublisher;
@@ -68,11 +70,14 @@ class Categories {
             throw Problem.of(ProblemCode.CATEGORY_CYCLE, "The new parent is this category or lies below it.");
         }
         write(draft, () -> categories.update(id, draft.name(), draft.slug(), draft.parentId()));
-        journal("category-changed", id, by)
-                .changed("parent_id", current.parentId(), draft.parentId())
-                .say("a category was changed");
         events.publishEvent(new CatalogChanged());
-        return read(id);
+        var changed = read(id);
+        if (!changed.equals(current)) {
+            journal("category-changed", id, by)
+                    .changed(changedMembers(current, changed), current.parentId(), changed.parentId())
+                    .say("a category was changed");
+        }
+        return changed;
     }
 
     @Transactional
@@ -92,6 +97,20 @@ class Categories {
             // A product that came in at this moment; only its foreign key can see that.
             throw notEmpty();
         }
+    }
+
+    private static String changedMembers(Category before, Category after) {
+        var members = new ArrayList<String>();
+        if (!before.name().equals(after.name())) {
+            members.add("name");
+        }
+        if (!before.slug().equals(after.slug())) {
+            members.add("slug");
+        }
+        if (!Objects.equals(before.parentId(), after.parentId())) {
+            members.add("parent_id");
+        }
+        return String.join(", ", members);
     }
 
     private static Journal journal(String action, UUID category, UUID by) {

@@ -6,10 +6,10 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a change of a product changed, for the journal.
+ * What a change of a product changed, for the journal. Its stock has an event of its own.
  *
  * @param fields by their names in the API
- * @param from what price, stock and category were, where they changed; texts are not repeated
+ * @param from what price and category were, where they changed; texts are not repeated
  * @param to what they are now
  */
 record Difference(String fields, String from, String to) {
@@ -18,13 +18,16 @@ record Difference(String fields, String from, String to) {
         var from = new ArrayList<String>();
         var to = new ArrayList<String>();
         told("price", price(before), price(after), fields, from, to);
-        told("stock", before.stock(), after.stock(), fields, from, to);
         told("category", before.category().id(), after.category().id(), fields, from, to);
         named("sku", before.sku(), after.sku(), fields);
         named("name", before.name(), after.name(), fields);
         named("description", before.description(), after.description(), fields);
         named("image_url", before.imageUrl(), after.imageUrl(), fields);
         return new Difference(String.join(", ", fields), String.join(", ", from), String.join(", ", to));
+    }
+
+    boolean isNone() {
+        return fields.isEmpty();
     }
 
     private static String price(Product product) {

@@ -131,24 +131,32 @@ class SharedAnswers implements AutoCloseable {
             long nowMicros, long bornMicros, @Nullable Answer answer) {}
 
     private @Nullable Found find(RedisClient client, String key) {
-        try (var _ = ClientSpan.begin(tracer, "redis", "redis get")) {
+        return traced("redis get", () -> {
             var reply = (List<?>) client.eval(FIND, List.of(bytes(prefix + key)), List.of());
             var now = TimeUnit.SECONDS.toMicros(number(reply.get(0))) + number(reply.get(1));
             up = true;
             return reply.get(2) instanceof byte[] value
                     ? new Found(now, Answer.bornMicros(value), Answer.of(value))
                     : new Found(now, 0, null);
-        } catch (JedisException e) {
-            failed(e);
-            return null;
-        }
+        });
     }
 
     private void put(RedisClient client, String key, byte[] value) {
-        try (var _ = ClientSpan.begin(tracer, "redis", "redis set")) {
-            client.set(bytes(prefix + key), value, SetParams.setParams().px(CatalogAnswers.LIFE.toMillis()));
-        } catch (JedisException e) {
-            failed(e);
+        traced(
+                "redis set",
+                () -> client.set(
+                        bytes(prefix + key), value, SetParams.setParams().px(CatalogAnswers.LIFE.toMillis())));
+    }
+
+    private <T> @Nullable T traced(String operation, Supplier<T> call) {
+        try (var span = ClientSpan.begin(tracer, "redis", operation)) {
+            try {
+                return call.get();
+            } catch (JedisException e) {
+                span.failed(e);
+                failed(e);
+                return null;
+            }
         }
     }
 

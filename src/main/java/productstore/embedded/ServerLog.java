@@ -88,7 +88,7 @@ final class ServerLog {
             }
         } catch (IOException e) {
             // A full disk must not stop the reading, or the server would block on its own log.
-            log.debug("PostgreSQL said, and it could not be kept: {}", line);
+            log.debug("a line of PostgreSQL's could not be kept: {}", e.toString());
         }
     }
 

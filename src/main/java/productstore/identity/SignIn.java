@@ -75,23 +75,17 @@ class SignIn {
         boolean same =
                 passwords.matches(givenPassword, account == null ? null : account.passwordHash(), attempt::begin);
         if (!same || account == null || !account.user().active()) {
-            failures.increment();
-            Journal.warning("sign-in-failed")
-                    .with(
-                            Field.TARGET_USER_ID,
-                            account == null ? null : account.user().id())
-                    .with(Field.CLIENT_IP, Networks.of(address))
-                    .say("a sign-in was refused");
-            throw failed();
+            throw failed(account == null ? null : account.user(), address);
         }
         attempt.succeeded();
-        var refreshToken = refreshTokens.begin(account.user().id()).orElseThrow(SignIn::failed);
+        var user = account.user();
+        var refreshToken = refreshTokens.begin(user.id()).orElseThrow(() -> failed(user, address));
         successes.increment();
         Journal.of("sign-in")
-                .with(Field.USER_ID, account.user().id())
+                .with(Field.USER_ID, user.id())
                 .with(Field.CLIENT_IP, Networks.of(address))
                 .say("a user has signed in");
-        return tokens(account.user(), refreshToken);
+        return tokens(user, refreshToken);
     }
 
     /** @throws Problem {@code invalid_request}, {@code invalid_credentials} */
@@ -126,7 +120,12 @@ class SignIn {
         return value;
     }
 
-    private static Problem failed() {
+    private Problem failed(@Nullable User user, String address) {
+        failures.increment();
+        Journal.warning("sign-in-failed")
+                .with(Field.TARGET_USER_ID, user == null ? null : user.id())
+                .with(Field.CLIENT_IP, Networks.of(address))
+                .say("a sign-in was refused");
         return Problem.of(ProblemCode.INVALID_CREDENTIALS, "The e-mail or the password is wrong.")
                 .with(HttpHeaders.WWW_AUTHENTICATE, "Bearer");
     }

@@ -129,11 +129,13 @@ public class Users {
                         ProblemCode.LAST_ADMIN, "This is the last active administrator. Make another one first.");
             }
             repository.update(id, newRole, newActive);
-            Journal.of("user-changed")
-                    .with(Field.USER_ID, by)
-                    .with(Field.TARGET_USER_ID, id)
-                    .changed("role, active", rights(user.role(), user.active()), rights(newRole, newActive))
-                    .say("a user's rights were changed");
+            if (user.role() != newRole || user.active() != newActive) {
+                Journal.of("user-changed")
+                        .with(Field.USER_ID, by)
+                        .with(Field.TARGET_USER_ID, id)
+                        .changed("role, active", rights(user.role(), user.active()), rights(newRole, newActive))
+                        .say("a user's rights were changed");
+            }
             if (!newActive) {
                 refreshTokens.endAll(id);
             }

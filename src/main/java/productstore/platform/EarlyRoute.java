@@ -132,7 +132,7 @@ public final class EarlyRoute {
             // In its scope, so that it becomes the timer's exemplar.
             try (var _ = tracer.withSpan(span)) {
                 timer.record(nanos, TimeUnit.NANOSECONDS);
-                RequestObservation.markFailure(status);
+                RequestObservation.markFailure(request, status);
             }
         }
         span.end();

@@ -142,8 +142,9 @@ class MeasuredStatement implements Statement {
     }
 
     @Override
-    public ResultSet getResultSet() throws SQLException {
-        return counted(statement.getResultSet());
+    public @Nullable ResultSet getResultSet() throws SQLException {
+        var rows = statement.getResultSet();
+        return rows == null ? null : counted(rows);
     }
 
     /** Runs something under its name, with a span that is open until its rows are read. */
@@ -269,7 +270,7 @@ class MeasuredStatement implements Statement {
 
     @Override
     public int getUpdateCount() throws SQLException {
-        return statement.getUpdateCount();
+        return changed(statement.getUpdateCount());
     }
 
     @Override

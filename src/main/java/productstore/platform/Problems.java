@@ -57,6 +57,7 @@ public final class Problems {
     public static void answer(HttpServletRequest request, HttpServletResponse response, Throwable failure)
             throws IOException {
         if (response.isCommitted()) {
+            RequestNotes.PROBLEM.put(request, ProblemCode.INTERNAL_ERROR.code());
             // Part of the answer is out: breaking the connection is the only way left to say that it is not whole.
             throw new IOException("failed after the answer had begun", failure);
         }

@@ -32,8 +32,8 @@ class RequestObservation extends DefaultServerRequestObservationConvention {
     }
 
     /** A trace in which something of ours failed is kept by whoever keeps only some of them. */
-    static void markFailure(int status) {
-        if (status >= 500) {
+    static void markFailure(ServletRequest request, int status) {
+        if (status >= 500 || ProblemCode.INTERNAL_ERROR.code().equals(RequestNotes.PROBLEM.of(request))) {
             Span.current().setStatus(StatusCode.ERROR);
         }
     }

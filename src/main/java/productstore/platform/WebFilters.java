@@ -112,8 +112,9 @@ class WebFilters {
                 chain.doFilter(request, response);
             } catch (Exception failure) {
                 Problems.answer(request, response, failure);
+            } finally {
+                RequestObservation.markFailure(request, response.getStatus());
             }
-            RequestObservation.markFailure(response.getStatus());
         }
     }
 

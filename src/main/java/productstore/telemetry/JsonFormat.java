@@ -102,6 +102,11 @@ final class JsonFormat implements LineFormat {
     }
 
     @Override
+    public void cutBackTo(int size) {
+        out.cutBackTo(size);
+    }
+
+    @Override
     public void drainTo(OutputStream to) throws IOException {
         out.drainTo(to);
     }

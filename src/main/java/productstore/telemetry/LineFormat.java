@@ -24,6 +24,9 @@ interface LineFormat {
     /** Bytes that were formatted since the last {@link #drainTo}. */
     int size();
 
+    /** Takes back what was formatted behind the first so many bytes. */
+    void cutBackTo(int size);
+
     /** Hands all of them over in one go, and begins anew. Whether that fails or not, they are gone. */
     void drainTo(OutputStream out) throws IOException;
 }

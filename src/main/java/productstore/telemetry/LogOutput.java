@@ -80,6 +80,14 @@ public final class LogOutput {
         root.addAppender(appender);
     }
 
+    /** Waits until what was logged so far is written, but not for long. */
+    public static void flush() {
+        var to = writer;
+        if (to != null) {
+            to.flush(LAST_WORDS);
+        }
+    }
+
     static void add(LogLine line) {
         var to = writer;
         if (to != null) {
@@ -97,16 +105,6 @@ public final class LogOutput {
         @Override
         protected void append(ILoggingEvent event) {
             add(LoggedLine.of(event));
-        }
-
-        /** The program ends, or the framework begins. */
-        @Override
-        public void stop() {
-            super.stop();
-            var to = writer;
-            if (to != null) {
-                to.flush(LAST_WORDS);
-            }
         }
     }
 }

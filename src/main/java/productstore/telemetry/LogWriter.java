@@ -89,9 +89,9 @@ final class LogWriter {
                 break;
             }
         }
-        tellOfDropped();
-        for (var target : targets) {
-            drain(target, lines);
+        long told = tellOfDropped();
+        if (drain(lines)) {
+            toldOfDropped = told;
         }
         waitingCount.addAndGet(-lines);
         done.addAndGet(lines);
@@ -109,37 +109,54 @@ final class LogWriter {
 
     private void format(LogLine line) {
         for (var target : targets) {
-            line.writeTo(target.format());
+            int before = target.format().size();
+            try {
+                line.writeTo(target.format());
+            } catch (Throwable broken) {
+                // A failure whose message can't be asked for, for example. It must not be the last line of all.
+                target.format().cutBackTo(before);
+                dropped.incrementAndGet();
+                return;
+            }
         }
     }
 
-    private void drain(Target target, int lines) {
-        if (target.format().size() == 0) {
-            return;
+    /** Whether all of it is written. A line that is lost for one of the targets counts as dropped. */
+    private boolean drain(int lines) {
+        boolean written = true;
+        for (var target : targets) {
+            try {
+                if (target.format().size() > 0) {
+                    target.format().drainTo(target.out());
+                    target.out().flush();
+                }
+            } catch (IOException e) {
+                // Nowhere to say so but in the count, and in the log itself as soon as that can be written again.
+                written = false;
+            }
         }
-        try {
-            target.format().drainTo(target.out());
-            target.out().flush();
-        } catch (IOException e) {
-            // Nowhere to say so but in the count, and in the log itself as soon as that can be written again.
+        if (!written) {
             dropped.addAndGet(lines);
         }
+        return written;
     }
 
-    private void tellOfDropped() {
+    /** Puts a line between the others where some are missing; how many dropped ones are told of then. */
+    private long tellOfDropped() {
         long now = System.nanoTime();
         long all = dropped.get();
-        if (all > toldOfDropped && now - toldNanos > TELL_AFTER_NANOS) {
-            var message = (all - toldOfDropped) + " lines of the log were dropped";
-            long micros = System.currentTimeMillis() * 1000;
-            format(line -> {
-                line.begin(micros, Level.WARN, message);
-                line.text(Field.DATASET, LoggedLine.DATASET);
-                line.text(Field.LOGGER, LogWriter.class.getName());
-                line.end();
-            });
-            toldOfDropped = all;
-            toldNanos = now;
+        if (all == toldOfDropped || now - toldNanos < TELL_AFTER_NANOS) {
+            return toldOfDropped;
         }
+        toldNanos = now;
+        var message = (all - toldOfDropped) + " lines of the log were dropped";
+        long micros = System.currentTimeMillis() * 1000;
+        format(line -> {
+            line.begin(micros, Level.WARN, message);
+            line.text(Field.DATASET, LoggedLine.DATASET);
+            line.text(Field.LOGGER, LogWriter.class.getName());
+            line.end();
+        });
+        return all;
     }
 }

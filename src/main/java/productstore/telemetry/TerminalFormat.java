@@ -99,6 +99,11 @@ final class TerminalFormat implements LineFormat {
     }
 
     @Override
+    public void cutBackTo(int size) {
+        out.cutBackTo(size);
+    }
+
+    @Override
     public void drainTo(OutputStream to) throws IOException {
         out.drainTo(to);
     }

@@ -16,6 +16,10 @@ final class TextBuffer {
         return size;
     }
 
+    void cutBackTo(int smaller) {
+        size = Math.min(size, smaller);
+    }
+
     byte[] toBytes() {
         return Arrays.copyOf(bytes, size);
     }

@@ -7,9 +7,13 @@ import io.opentelemetry.sdk.common.CompletableResultCode;
 import io.opentelemetry.sdk.trace.ReadWriteSpan;
 import io.opentelemetry.sdk.trace.ReadableSpan;
 import io.opentelemetry.sdk.trace.SpanProcessor;
+import io.opentelemetry.sdk.trace.data.DelegatingSpanData;
+import io.opentelemetry.sdk.trace.data.EventData;
 import io.opentelemetry.sdk.trace.data.SpanData;
+import io.opentelemetry.sdk.trace.data.StatusData;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
 import java.util.Collection;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.micrometer.tracing.opentelemetry.autoconfigure.SpanExporters;
@@ -33,10 +37,7 @@ class TraceExport {
 
     @Bean
     SpanExporters spanExporters(ObjectProvider<SpanExporter> exporters) {
-        return SpanExporters.of(exporters
-                .orderedStream()
-                .<SpanExporter>map(CountedExporter::new)
-                .toList());
+        return SpanExporters.of(exporters.orderedStream().map(this::counted).toList());
     }
 
     @Bean
@@ -44,10 +45,8 @@ class TraceExport {
         // Without a receiver spans have ids and nothing else.
         return exporters.list().isEmpty()
                 ? SpanProcessors.of()
-                : SpanProcessors.of(processors
-                        .orderedStream()
-                        .<SpanProcessor>map(BoundedProcessor::new)
-                        .toList());
+                : SpanProcessors.of(
+                        processors.orderedStream().map(this::bounded).toList());
     }
 
     @Bean
@@ -57,6 +56,18 @@ class TraceExport {
             counter("failed", failed).register(registry);
             counter("dropped", dropped).register(registry);
         };
+    }
+
+    SpanExporter counted(SpanExporter exporter) {
+        return new CountedExporter(exporter);
+    }
+
+    SpanProcessor bounded(SpanProcessor processor) {
+        return new BoundedProcessor(processor);
+    }
+
+    long counted() {
+        return sent.get() + failed.get() + dropped.get();
     }
 
     private static FunctionCounter.Builder<AtomicLong> counter(String outcome, AtomicLong count) {
@@ -88,11 +99,11 @@ class TraceExport {
             if (!span.getSpanContext().isSampled()) {
                 return;
             }
-            if (underWay.get() >= MOST_UNDER_WAY) {
+            if (underWay.incrementAndGet() > MOST_UNDER_WAY) {
+                underWay.decrementAndGet();
                 dropped.incrementAndGet();
                 return;
             }
-            underWay.incrementAndGet();
             processor.onEnd(span);
         }
 
@@ -121,12 +132,20 @@ class TraceExport {
 
         @Override
         public CompletableResultCode export(Collection<SpanData> spans) {
-            int count = spans.size();
-            var result = exporter.export(spans);
+            var result = sent(spans);
             return result.whenComplete(() -> {
-                underWay.addAndGet(-count);
-                (result.isSuccess() ? sent : failed).addAndGet(count);
+                underWay.addAndGet(-spans.size());
+                (result.isSuccess() ? sent : failed).addAndGet(spans.size());
             });
+        }
+
+        private CompletableResultCode sent(Collection<SpanData> spans) {
+            try {
+                return exporter.export(
+                        spans.stream().<SpanData>map(Impersonal::new).toList());
+            } catch (RuntimeException e) {
+                return CompletableResultCode.ofExceptionalFailure(e);
+            }
         }
 
         @Override
@@ -137,6 +156,25 @@ class TraceExport {
         @Override
         public CompletableResultCode shutdown() {
             return exporter.shutdown();
+        }
+    }
+
+    /** Without the texts of failures, in which the database repeats what people have written. Their kinds are attributes. */
+    private static final class Impersonal extends DelegatingSpanData {
+        Impersonal(SpanData span) {
+            super(span);
+        }
+
+        @Override
+        public List<EventData> getEvents() {
+            return super.getEvents().stream()
+                    .filter(event -> !event.getName().equals("exception"))
+                    .toList();
+        }
+
+        @Override
+        public StatusData getStatus() {
+            return StatusData.create(super.getStatus().getStatusCode(), "");
         }
     }
 }

@@ -211,6 +211,47 @@ class LogLinesTest {
     }
 
     @Test
+    void aLineThatCannotBeFormattedIsDroppedAndTheOthersGoOn() {
+        var out = new ByteArrayOutputStream();
+        var writer = new LogWriter(List.of(new LogWriter.Target(new JsonFormat(SERVICE), out)));
+        writer.start();
+        writer.add(line("before"));
+        writer.add(format -> {
+            format.begin(0, Level.INFO, "half of a line");
+            throw new IllegalStateException("its message can't be asked for");
+        });
+        writer.add(line("behind"));
+        writer.flush(Duration.ofSeconds(10));
+        assertThat(writer.dropped()).isEqualTo(1);
+        assertThat(out.toString(StandardCharsets.UTF_8)
+                        .lines()
+                        .map(line -> JSON.readTree(line).get("message").asString()))
+                .containsExactly("before", "behind");
+    }
+
+    @Test
+    void aFileThatCannotBeRenamedIsWrittenOn() throws IOException {
+        var file = folder.resolve("store.log");
+        Files.createDirectories(folder.resolve("store.log.1/in the way"));
+        try (var out = new RotatingFile(file, 10, 1)) {
+            for (int n = 0; n < 5; n++) {
+                out.write("a line of the log\n".getBytes(StandardCharsets.UTF_8));
+            }
+        }
+        assertThat(file).content().hasLineCount(5);
+    }
+
+    @Test
+    void halfALineIsEndedBeforeTheNextOne() throws IOException {
+        var file = folder.resolve("store.log");
+        Files.writeString(file, "a line\nhalf of");
+        try (var out = new RotatingFile(file, 1000, 1)) {
+            out.write("another one\n".getBytes(StandardCharsets.UTF_8));
+        }
+        assertThat(file).hasContent("a line\nhalf of\nanother one\n");
+    }
+
+    @Test
     void aFullFileBeginsAnewAndTheOldestGoes() throws IOException {
         var file = folder.resolve("logs/store.log");
         try (var out = new RotatingFile(file, 100, 2)) {

@@ -6,14 +6,21 @@ import io.opentelemetry.api.common.AttributeKey;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.sdk.common.CompletableResultCode;
+import io.opentelemetry.sdk.trace.SdkTracerProvider;
 import io.opentelemetry.sdk.trace.data.SpanData;
+import io.opentelemetry.sdk.trace.export.BatchSpanProcessor;
 import io.opentelemetry.sdk.trace.export.SpanExporter;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.springframework.beans.factory.annotation.Autowired;
@@ -39,6 +46,9 @@ class TracingTest extends StoreTest {
 
     @Autowired
     private Receiver receiver;
+
+    @Autowired
+    private DataSource dataSource;
 
     @LocalManagementPort
     private int managementPort;
@@ -150,6 +160,9 @@ class TracingTest extends StoreTest {
                 .isEqualTo(1);
         // The row of stock, that of the product, and the number drawn.
         assertThat(named(spans, "orders.look").getAttributes().get(RETURNED)).isGreaterThanOrEqualTo(3);
+        assertThat(named(spans, "orders.write").getAttributes().get(AttributeKey.longKey("db.response.affected_rows")))
+                .as("what its statements say that they changed")
+                .isPositive();
         assertThat(answer.body().get("history").get(0).get("trace_id").asString())
                 .isEqualTo(traceId(answer));
         assertThat(spans.toString())
@@ -159,33 +172,88 @@ class TracingTest extends StoreTest {
 
     @Test
     void ordersThatShareATransactionAreLinkedToIt() throws Exception {
+        var held = newProduct(100);
         var product = newProduct(100);
-        var clients =
-                java.util.stream.Stream.generate(this::newCustomer).limit(12).toList();
-        var answers = clients.parallelStream()
-                .map(client -> client.post("/api/orders/", order(product)).created())
-                .toList();
-        for (var answer : answers) {
-            var spans = spans(answer);
-            var own = spans.stream().anyMatch(span -> span.getName().equals("orders.write"));
-            var links = server(spans).getLinks();
-            assertThat(own || !links.isEmpty())
-                    .as("its statements, or the way to them")
-                    .isTrue();
-            for (var link : links) {
-                var shared = receiver.spans.stream()
-                        .filter(span ->
-                                span.getSpanId().equals(link.getSpanContext().getSpanId()))
-                        .findFirst();
-                shared.ifPresent(span -> {
-                    assertThat(span.getName()).endsWith(" together");
-                    assertThat(span.getAttributes().get(AttributeKey.longKey("store.batch.size")))
-                            .isGreaterThan(1);
-                    assertThat(span.getLinks())
-                            .anyMatch(back -> back.getSpanContext().getTraceId().equals(traceId(answer)));
-                });
+        var clients = Stream.generate(this::newCustomer).limit(6).toList();
+        List<Future<Client.Answer>> asked;
+        try (var pool = Executors.newVirtualThreadPerTaskExecutor();
+                var lock = dataSource.getConnection()) {
+            lock.setAutoCommit(false);
+            try (var statement =
+                    lock.prepareStatement("/* test.lock */ SELECT FROM stock WHERE product_id = ?::uuid FOR UPDATE")) {
+                statement.setString(1, held);
+                statement.execute();
+            }
+            // Each of them occupies one of the two workers.
+            for (int n = 0; n < 2; n++) {
+                var _ = pool.submit(() -> customer().post("/api/orders/", order(held)));
+                Thread.sleep(200);
+            }
+            asked = clients.stream()
+                    .map(client -> pool.submit(() -> client.post("/api/orders/", order(product))))
+                    .toList();
+            Thread.sleep(200);
+            lock.rollback();
+        }
+        var shared = new HashSet<String>();
+        for (var answer : asked) {
+            var placed = answer.get().created();
+            var spans = spans(placed);
+            var links = server(spans).getLinks().stream()
+                    .map(link -> link.getSpanContext().getSpanId())
+                    .toList();
+            for (int look = 0; look < 100; look++) {
+                receiver.spans.stream()
+                        .filter(span -> span.getName().equals("orders together"))
+                        .filter(span -> links.contains(span.getSpanId())
+                                || span.getTraceId().equals(traceId(placed)))
+                        .forEach(span -> {
+                            shared.add(span.getSpanId());
+                            assertThat(span.getAttributes().get(AttributeKey.longKey("store.batch.size")))
+                                    .isGreaterThan(1);
+                            assertThat(span.getTraceId().equals(traceId(placed))
+                                            || span.getLinks().stream()
+                                                    .anyMatch(back -> back.getSpanContext()
+                                                            .getTraceId()
+                                                            .equals(traceId(placed))))
+                                    .as("it knows of this order")
+                                    .isTrue();
+                        });
+                Thread.sleep(5);
             }
         }
+        assertThat(shared).as("the transactions that they shared").hasSizeBetween(1, 2);
+    }
+
+    /** Whatever becomes of a span is counted, once, however many end at the same moment. */
+    @Test
+    void noSpanIsUncounted() throws Exception {
+        var export = new TraceExport();
+        var slow = new Receiver();
+        slow.holds = true;
+        var processor = export.bounded(BatchSpanProcessor.builder(export.counted(slow))
+                .setMaxQueueSize(TraceExport.MOST_UNDER_WAY)
+                .build());
+        long threads = 8;
+        long each = 2_000;
+        try (var provider =
+                SdkTracerProvider.builder().addSpanProcessor(processor).build()) {
+            var tracer = provider.get("test");
+            try (var pool = Executors.newCachedThreadPool()) {
+                for (int n = 0; n < threads; n++) {
+                    var _ = pool.submit(() -> {
+                        for (int span = 0; span < each; span++) {
+                            tracer.spanBuilder("x").startSpan().end();
+                        }
+                    });
+                }
+            }
+            for (int look = 0; look < 500 && export.counted() < threads * each; look++) {
+                slow.held.forEach(CompletableResultCode::succeed);
+                Thread.sleep(20);
+            }
+        }
+        assertThat(export.counted()).isEqualTo(threads * each);
     }
 
     @Test
