@@ -125,6 +125,32 @@ class LimitsTest extends StoreTest {
         manager.post("/api/categories", Map.of("name", name)).created();
     }
 
+    /** A hundred large bodies at the same moment, with all that is made of them, would take the whole heap. */
+    @Test
+    void soManyLargeBodiesAtOnceAndNoMore() throws Exception {
+        var large = Map.of("email", "a".repeat(200_000), "password", "x");
+        anyone().post("/api/auth/login", large).problem(400, "invalid_request");
+        var sockets = new ArrayList<Socket>();
+        try {
+            for (int n = 0; n < 16; n++) {
+                var socket = new Socket(InetAddress.getLoopbackAddress(), port);
+                sockets.add(socket);
+                write(
+                        socket,
+                        "POST /api/auth/login HTTP/1.1\r\nHost: large\r\nContent-Type: application/json\r\n"
+                                + "Content-Length: 200000\r\n\r\n{\"email\":\"" + "a".repeat(100_000));
+            }
+            assertOverloaded(anyone().post("/api/auth/login", large));
+            anyone().post("/api/auth/login", Map.of("email", "a@example.com", "password", "wrong"))
+                    .problem(401, "invalid_credentials");
+        } finally {
+            for (var socket : sockets) {
+                socket.close();
+            }
+        }
+        anyone().post("/api/auth/login", large).problem(400, "invalid_request");
+    }
+
     @Test
     void twoHundredSlowClientsDisturbNobody() throws Exception {
         var buyer = customer();

@@ -61,7 +61,7 @@ class EarlyOrders extends EarlyFilter {
                 && isOrders(request.getRequestURI())
                 && MediaType.APPLICATION_JSON_VALUE.equals(request.getContentType())
                 && request.getContentLengthLong() > 0
-                && request.getContentLengthLong() <= limits.bodyBytes()
+                && BoundedBody.isSmall(request, limits)
                 && EarlyRoute.acceptsJson(request)
                 && hasOneKeyAtMost(request);
     }
@@ -87,7 +87,7 @@ class EarlyOrders extends EarlyFilter {
 
     private Placing.Input input(HttpServletRequest request) throws IOException {
         try {
-            Placing.@Nullable Input input = json.readValue(new BoundedBody(request.getInputStream(), limits));
+            Placing.@Nullable Input input = json.readValue(BoundedBody.small(request, limits));
             if (input == null) {
                 throw Problem.of(ProblemCode.INVALID_JSON, "A JSON body is needed.");
             }

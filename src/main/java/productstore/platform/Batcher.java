@@ -14,11 +14,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -29,9 +27,7 @@ import productstore.telemetry.SharedSpan;
 
 /**
  * Does work for the database that waits at the same moment together, in the order it came. A few workers take whatever
- * waits: one piece alone at once, many under load in one go, so that they share the cost of its statements. The fewer
- * batches there are at the same moment, the larger and the cheaper they are; so the last worker begins one only where the
- * others are held up, by a lock or a slow answer.
+ * waits: one piece alone at once, many under load in one go, so that they share the cost of its statements.
  *
  * @param <Q> a piece of work
  * @param <A> what comes of it
@@ -40,13 +36,9 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private static final Logger log = LoggerFactory.getLogger(Batcher.class);
 
     private static final String LOCK_NOT_AVAILABLE = "55P03";
-    // Some times what a full batch takes; short against the patience with a lock.
-    private static final Duration HELD_UP = Duration.ofMillis(50);
 
     private final String name;
     private final int workers;
-    private final Semaphore turns;
-    private final ReentrantLock head = new ReentrantLock();
     private final int together;
     private final Duration longestWait;
     private final BlockingQueue<Waiting<Q, A>> line;
@@ -65,7 +57,7 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     /**
      * A batcher.
      *
-     * @param workers how many batches may be worked on at the same moment, the last one where the others are held up
+     * @param workers how many batches may be worked on at the same moment
      * @param together pieces in one of them at most
      * @param work on a batch; while it runs, one worker is taken, so it must not wait for anything for long
      * @param alone the same work on one piece of a batch that failed, in the thread that asked for it
@@ -80,7 +72,6 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
             Function<Q, A> alone) {
         this.name = name;
         this.workers = workers;
-        this.turns = new Semaphore(Math.max(1, workers - 1), true);
         this.together = together;
         this.longestWait = limits.poolWait();
         // Even where nobody may queue, a piece has to be put down for a worker to take it.
@@ -143,36 +134,20 @@ public final class Batcher<Q, A> implements SmartLifecycle, MeterBinder {
     private void workUntilStopped() {
         try {
             while (true) {
-                var batch = next();
-                try {
-                    workOn(batch.pieces());
-                } finally {
-                    if (batch.inTurn()) {
-                        turns.release();
-                    }
-                }
+                workOn(next());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private record Batch<Q, A>(List<Waiting<Q, A>> pieces, boolean inTurn) {}
-
-    /** Those who are next in line, without those who gave up; as soon as there are any and it is this worker's turn. */
-    private Batch<Q, A> next() throws InterruptedException {
-        // One worker at a time, so that no other one takes those behind the first one meanwhile.
-        head.lockInterruptibly();
-        try {
-            var next = new ArrayList<Waiting<Q, A>>();
-            next.add(line.take());
-            boolean turn = turns.tryAcquire(HELD_UP.toNanos(), TimeUnit.NANOSECONDS);
-            line.drainTo(next, together - 1);
-            next.removeIf(waiting -> !waiting.called.compareAndSet(false, true));
-            return new Batch<>(next, turn);
-        } finally {
-            head.unlock();
-        }
+    /** Those who are next in line, without those who gave up. */
+    private List<Waiting<Q, A>> next() throws InterruptedException {
+        var next = new ArrayList<Waiting<Q, A>>();
+        next.add(line.take());
+        line.drainTo(next, together - 1);
+        next.removeIf(waiting -> !waiting.called.compareAndSet(false, true));
+        return next;
     }
 
     private void workOn(List<Waiting<Q, A>> batch) {

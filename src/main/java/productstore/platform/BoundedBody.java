@@ -11,17 +11,35 @@ import java.time.Duration;
 /** The body of a request, which may be only so large, and may take only so long to arrive. */
 public final class BoundedBody extends ServletInputStream {
     private final ServletInputStream body;
+    private final LargeBody large;
     private final int most;
     private final Duration readTime;
     private final long deadlineNanos;
     private long read;
 
-    /** @param body as the server gives it */
-    public BoundedBody(ServletInputStream body, Limits limits) {
+    /**
+     * A body.
+     *
+     * @param body as the server gives it
+     * @param large what it takes if it turns out to be large; the caller closes it when the request is answered
+     */
+    BoundedBody(ServletInputStream body, Limits limits, LargeBody large) {
         this.body = body;
+        this.large = large;
         this.most = limits.bodyBytes();
         this.readTime = limits.bodyReadTime();
         this.deadlineNanos = System.nanoTime() + readTime.toNanos();
+    }
+
+    /** The body of a request that says that it is a small one. */
+    public static BoundedBody small(HttpServletRequest request, Limits limits) throws IOException {
+        return new BoundedBody(request.getInputStream(), limits, new LargeBody());
+    }
+
+    /** Whether a request says that its body is a small one. */
+    public static boolean isSmall(HttpServletRequest request, Limits limits) {
+        var length = request.getContentLengthLong();
+        return length >= 0 && length <= Math.min(limits.bodyBytes(), LargeBody.LARGE_BYTES);
     }
 
     /** @throws Problem {@code body_too_large} if the request says that its body is */
@@ -61,6 +79,7 @@ public final class BoundedBody extends ServletInputStream {
         if (read > most) {
             throw tooLarge(most);
         }
+        large.read(read);
         // A client that sends a byte a second never runs into the socket's own timeout.
         if (System.nanoTime() > deadlineNanos) {
             throw tooSlow();

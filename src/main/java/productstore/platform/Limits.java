@@ -16,7 +16,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param connectTime how long to try for a new connection; longer is 503
  * @param statementTime how long one SQL statement of a request may run; longer is 503
  * @param lockTime how long one statement may wait for a row; longer is 503
- * @param orderTransactions transactions that place orders at the same moment, the last one where the others are held up
+ * @param orderTransactions transactions that place orders at the same moment
  * @param ordersTogether waiting orders that share one of them at most
  * @param cacheBytes what ready answers may take in memory; 0 keeps none
  * @param hashQueue passwords that may wait to be hashed; one more is 503

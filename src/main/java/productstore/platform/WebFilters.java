@@ -130,14 +130,16 @@ class WebFilters {
         protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
                 throws ServletException, IOException {
             BoundedBody.checkLength(request, limits);
-            chain.doFilter(
-                    new HttpServletRequestWrapper(request) {
-                        @Override
-                        public ServletInputStream getInputStream() throws IOException {
-                            return new BoundedBody(super.getInputStream(), limits);
-                        }
-                    },
-                    response);
+            try (var large = new LargeBody()) {
+                chain.doFilter(
+                        new HttpServletRequestWrapper(request) {
+                            @Override
+                            public ServletInputStream getInputStream() throws IOException {
+                                return new BoundedBody(super.getInputStream(), limits, large);
+                            }
+                        },
+                        response);
+            }
         }
     }
 }

@@ -15,7 +15,6 @@ import java.util.concurrent.BrokenBarrierException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
@@ -123,22 +122,6 @@ class BatcherTest {
         assertThat(answered).isNotEmpty();
         assertThat(refused).hasPositiveValue();
         assertThat(batches.stream().flatMap(List::stream)).containsExactlyInAnyOrderElementsOf(answered);
-    }
-
-    /** Two batches at the same moment are two small ones, so the second worker lets the first one come to its end. */
-    @Test
-    void theLastWorkerBeginsOnlyWhereTheOthersAreHeldUp() throws Exception {
-        var began = new ConcurrentLinkedQueue<Long>();
-        var batcher = batcher(2, 10, Map.of(), pieces -> {
-            began.add(System.nanoTime());
-            return answers(pieces);
-        });
-        var _ = plug(batcher);
-        var asking = asking(batcher, 1);
-        assertThat(outcome(asking)).as("past the one that is held up").isEqualTo("answer to 1");
-        unplugged.countDown();
-        var times = List.copyOf(began);
-        assertThat(Duration.ofNanos(times.get(1) - times.get(0))).isGreaterThanOrEqualTo(Duration.ofMillis(50));
     }
 
     @Test
