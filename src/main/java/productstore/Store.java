@@ -78,6 +78,8 @@ public class Store {
         ApplicationContext context = start(application, database);
         Journal.of("store-started").say("the store answers at http://localhost:{}", settings.port());
         if (settings.logFormat() != LogOutput.Format.JSON) {
+            // Else a line could come in between.
+            LogOutput.flush();
             Welcome.print(System.out, settings, administrator.join(), somethingToOrder(context));
         }
         return administrator.join();

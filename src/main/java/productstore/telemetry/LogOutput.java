@@ -22,6 +22,8 @@ public final class LogOutput {
     private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
     private static volatile @Nullable LogWriter writer;
+    // What PostgreSQL says of its daily work is in its own file; a person at a terminal waits for the store.
+    private static volatile List<String> quiet = List.of();
 
     private LogOutput() {}
 
@@ -51,10 +53,7 @@ public final class LogOutput {
         var root = (ch.qos.logback.classic.Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME);
         // Until the framework brings its settings.
         root.setLevel(Level.WARN);
-        if (format == Format.TEXT) {
-            // What PostgreSQL says of its daily work is in its own file; a person at a terminal waits for the store.
-            ((ch.qos.logback.classic.Logger) LoggerFactory.getLogger("productstore.postgresql")).setLevel(Level.WARN);
-        }
+        quiet = format == Format.TEXT ? List.of("productstore.postgresql") : List.of();
         takeOver();
     }
 
@@ -78,6 +77,7 @@ public final class LogOutput {
         appender.setName("log");
         appender.start();
         root.addAppender(appender);
+        quiet.forEach(logger -> context.getLogger(logger).setLevel(Level.WARN));
     }
 
     /** Waits until what was logged so far is written, but not for long. */
