@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
+import os
 import pathlib
 import time
 
@@ -24,7 +24,6 @@ from loadtest.scenarios import SCENARIOS
 from loadtest.shapes import SHAPES
 
 PROGRESS_S = 5
-log = logging.getLogger("loadtest")
 
 # By their titles, which is how Locust lists them.
 globals().update({scenario.__name__: scenario for scenario in SCENARIOS.values()})
@@ -32,24 +31,24 @@ globals().update({scenario.__name__: scenario for scenario in SCENARIOS.values()
 
 @events.init_command_line_parser.add_listener
 def settings(parser):
-    group = parser.add_argument_group("Product Store")
-    group.add_argument("--think", type=float, default=1.0, env_var="STORE_LOAD_THINK",
-                       help="How long people think between two things, beside the usual 1 to 5 seconds: 0.1 is a tenth of it")
-    group.add_argument("--admin-email", type=str, default="admin@store.local", env_var="STORE_LOAD_ADMIN_EMAIL",
-                       help="Who does what the back office does: an administrator or manager of the store")
-    group.add_argument("--admin-password", type=str, default="", env_var="STORE_LOAD_ADMIN_PASSWORD", is_secret=True,
-                       help="The password of the back office")
-    group.add_argument("--token-age", type=float, default=900.0, include_in_web_ui=False,
-                       help="Sign-ins are renewed after at most so many seconds, if they don't end before")
-    group.add_argument("--shape", choices=["steady", *SHAPES, "knee"], default="steady", include_in_web_ui=False,
-                       help="How the number of users goes where there is no page to choose it on")
-    group.add_argument("--out", type=str, default="target/load", include_in_web_ui=False, help="The folder for what is kept of a run")
-    group.add_argument("--metrics-port", type=int, default=9646, include_in_web_ui=False, help="Where Prometheus finds /metrics; 0 for nowhere")
-    group.add_argument("--metrics-host", type=str, default="127.0.0.1", include_in_web_ui=False, help="The address that it listens on")
-    group.add_argument("--management", type=str, default="", include_in_web_ui=False, help="The store's management port, as a URL")
-    group.add_argument("--database-pid", type=int, default=0, include_in_web_ui=False, help="The process of its PostgreSQL, if it is on this machine")
-    group.add_argument("--step-seconds", type=float, default=15.0, include_in_web_ui=False, help="How long a step of the search for the knee counts")
-    group.add_argument("--store-pid", type=int, default=0, include_in_web_ui=False, help="The process of the store, if it is on this machine")
+    parser.add_argument("--think", type=float, default=1.0, env_var="STORE_LOAD_THINK",
+                        help="How long people think between two things, beside the usual 1 to 5 seconds: 0.1 is a tenth of it")
+    parser.add_argument("--admin-email", type=str, default="admin@store.local", env_var="STORE_LOAD_ADMIN_EMAIL",
+                        help="Who does what the back office does: an administrator or manager of the store")
+    # No default: the page would tell it to whoever asks.
+    parser.add_argument("--admin-password", type=str, default="", is_secret=True,
+                        help="The password of the back office; empty for the one that ./store load knows")
+    parser.add_argument("--token-age", type=float, default=900.0, include_in_web_ui=False,
+                        help="Sign-ins are renewed after at most so many seconds, if they don't end before")
+    parser.add_argument("--shape", choices=["steady", *SHAPES, "knee"], default="steady", include_in_web_ui=False,
+                        help="How the number of users goes where there is no page to choose it on")
+    parser.add_argument("--out", type=str, default="target/load", include_in_web_ui=False, help="The folder for what is kept of a run")
+    parser.add_argument("--metrics-port", type=int, default=9646, include_in_web_ui=False, help="Where Prometheus finds /metrics; 0 for nowhere")
+    parser.add_argument("--metrics-host", type=str, default="127.0.0.1", include_in_web_ui=False, help="The address that it listens on")
+    parser.add_argument("--management", type=str, default="", include_in_web_ui=False, help="The store's management port, as a URL")
+    parser.add_argument("--database-pid", type=int, default=0, include_in_web_ui=False, help="The process of its PostgreSQL, if it is on this machine")
+    parser.add_argument("--step-seconds", type=float, default=15.0, include_in_web_ui=False, help="How long a step of the search for the knee counts")
+    parser.add_argument("--store-pid", type=int, default=0, include_in_web_ui=False, help="The process of the store, if it is on this machine")
 
 
 class Run:
@@ -69,6 +68,8 @@ class Run:
 
     def begin(self, **_):
         Person.begin()
+        # Workers are told the options with their first users, so they know it too.
+        self.options.admin_password = self.options.admin_password or os.environ.get("STORE_LOAD_ADMIN_PASSWORD", "")
         self.started = time.monotonic()
         if self.options.headless:
             self.progress = gevent.spawn(self.tell)
