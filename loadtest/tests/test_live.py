@@ -175,7 +175,7 @@ class LiveTest(unittest.TestCase):
         self.assertIn('locust_users{user_class="Mixed Workload"} 6\n', seen)
         self.assertRegex(seen, r'locust_request_duration_seconds_bucket\{method="GET",name="GET /api/products/\?q=",le="0.5"\} [1-9]')
         self.assertIn('locust_request_failures_total{method="GET",name="GET /api/products/?q="} 0\n', seen)
-        text(f"{page}/stop")
+        text(f"{page}/stop", b"")
         kept = until("the verdict", lambda: list(out.glob("*/verdict.json")), 30, process)
         first = json.loads(kept[0].read_text())
         self.assertEqual((["Mixed Workload"], "steady"), (first["scenarios"], first["shape"]))
