@@ -90,7 +90,9 @@ def capacity_arguments(words):
                     " requests fail: how much this machine sustains, and what gives way first.")
     parser.add_argument("--scenario", choices=SCENARIOS, default="mixed", help="what they do (mixed)")
     parser.add_argument("--step-seconds", type=positive(float), default=15.0, metavar="S",
-                        help=f"how long each step counts (15), after {knee.SETTLING_S} seconds that don't")
+                        help="how long each step counts (15)")
+    parser.add_argument("--settling-seconds", type=positive(float), default=8.0, metavar="S",
+                        help="how long each doesn't before that, while its new users sign in (8)")
     parser.add_argument("--think", type=positive(float), default=0.2, metavar="F", help="people think F times the usual 1 to 5 seconds (0.2)")
     about_store(parser)
     return parser.parse_args(words)
@@ -147,7 +149,8 @@ def capacity(words):
         store = store_of(options, out, os.environ, stack)
         line = common(store, out, options)
         line += ["--metrics-port", "0", "--management", store.management, "--store-pid", str(store.pid), "--database-pid", str(store.database_pid)]
-        line += ["--headless", "--only-summary", "--shape", "knee", "--step-seconds", str(options.step_seconds), SCENARIOS[options.scenario]]
+        line += ["--headless", "--only-summary", "--shape", "knee", "--step-seconds", str(options.step_seconds),
+                 "--settling-seconds", str(options.settling_seconds), SCENARIOS[options.scenario]]
         print(f"{SCENARIOS[options.scenario]} against {store.host}, more users step by step ...", flush=True)
         (out / "steps.json").unlink(missing_ok=True)
         ended = run.locust(python, store, line)

@@ -33,10 +33,10 @@ class Knee(LoadTestShape):
         now = time.monotonic()
         if self.users is None:
             self.users, self.began = knee.FIRST_USERS, now
-        if now - self.began >= knee.SETTLING_S:
+        if now - self.began >= self.options.settling_seconds:
             if self.before is None:
                 self.before = self.look()
-            elif now - self.began >= knee.SETTLING_S + self.options.step_seconds:
+            elif now - self.began >= self.options.settling_seconds + self.options.step_seconds:
                 self.finish_step()
                 self.users, self.began, self.before = knee.next_users(self.steps), now, None
                 if self.users is None:

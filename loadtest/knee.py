@@ -11,7 +11,6 @@ FIRST_USERS = 20
 GROWTH = 1.6
 REFINEMENTS = 2
 MOST_STEPS = 20
-SETTLING_S = 8
 LEAST_REQUESTS = 100
 P99_MS = 500
 FAILED = 0.01
@@ -90,7 +89,9 @@ def bottleneck(used: dict, processes: int) -> str:
         return (f"the load generator: its {processes} {'process' if processes == 1 else 'processes'} used {cpu['load']:.1f} processors;"
                 " --processes gives it more, another machine is better")
     if "machine" in cpu and cpu["machine"] > 0.9 * cores:
-        parts = [f"{title} {cpu[name]:.1f}" for name, title in (("store", "store"), ("database", "database"), ("load", "load generator")) if name in cpu]
+        known = [name for name in ("store", "database", "load") if name in cpu]
+        parts = [f"{'load generator' if name == 'load' else name} {cpu[name]:.1f}" for name in known]
+        parts.append(f"everything else {max(0.0, cpu['machine'] - sum(cpu[name] for name in known)):.1f}")
         return f"the CPU of the machine: {cpu['machine']:.1f} of {cores} processors busy, {', '.join(parts)}"
     if used.get("pool_share", 0) > 0.9 or used.get("pool_wait_ms", 0) > 20:
         return (f"the connections to the database: taken {used['pool_share']:.0%} of the time, requests waited {used['pool_wait_ms']:.0f} ms"

@@ -48,6 +48,7 @@ def settings(parser):
     parser.add_argument("--management", type=str, default="", include_in_web_ui=False, help="The store's management port, as a URL")
     parser.add_argument("--database-pid", type=int, default=0, include_in_web_ui=False, help="The process of its PostgreSQL, if it is on this machine")
     parser.add_argument("--step-seconds", type=float, default=15.0, include_in_web_ui=False, help="How long a step of the search for the knee counts")
+    parser.add_argument("--settling-seconds", type=float, default=8.0, include_in_web_ui=False, help="How long it doesn't, before that: new users sign in")
     parser.add_argument("--store-pid", type=int, default=0, include_in_web_ui=False, help="The process of the store, if it is on this machine")
 
 

@@ -96,13 +96,13 @@ class LiveTest(unittest.TestCase):
         return process.returncode, verdict, said
 
     def scenario(self, word):
-        _, verdict, said = self.run_load("--headless", word, "--users", 12, "--spawn-rate", 6, "--for", "25s", "--think", "0.05", "--token-age", 8)
+        _, verdict, said = self.run_load("--headless", word, "--users", 12, "--spawn-rate", 6, "--for", "18s", "--think", "0.05", "--token-age", 8)
         calls = {call["name"]: call for call in verdict["calls"]}
         self.assertEqual(CALLS[word], set(calls) - (PERHAPS - CALLS[word]), said)
         self.assertEqual({}, {name: call["failures"] for name, call in calls.items() if call["failures"]}, said)
         self.assertEqual([], verdict["audit"])
         self.assertNotIn("Traceback", said)
-        self.assertGreater(verdict["requests"], 500)
+        self.assertGreater(verdict["requests"], 400)
 
     def test_heavy_api_calls(self):
         self.scenario("heavy")
@@ -235,7 +235,7 @@ class LiveTest(unittest.TestCase):
 
     def test_capacity_finds_a_knee(self):
         out = self.scratch / "capacity"
-        process = self.start("capacity", "--scenario", "database", "--think", "0.01", "--step-seconds", 4, "--out", out)
+        process = self.start("capacity", "--scenario", "database", "--think", "0.01", "--step-seconds", 4, "--settling-seconds", 4, "--out", out)
         said = process.communicate(timeout=200)[0]
         found = json.loads((out / "capacity.json").read_text())
         self.assertRegex(found["sentence"], r"^This machine sustains [\d.]+ orders/s and [\d.]+ page views/s at p99 \d+ ms|^Not even \d+ users", said)
