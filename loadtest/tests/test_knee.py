@@ -55,6 +55,10 @@ class StepTest(unittest.TestCase):
                            "GET /api/orders/": (70, 0, Counter({5: 70}))})
         self.assertEqual((9.0, 5.0), (found["views_a_second"], found["orders_a_second"]))
 
+    def test_leaves_out_that_the_new_users_sign_in(self):
+        found = self.step({"GET /api/products/": (200, 0, Counter({5: 200})), "POST /api/auth/login": (50, 50, Counter({7000: 50}))})
+        self.assertEqual((200, 5, 0.0, True), (found["requests"], found["p99_ms"], found["failed"], found["good"]))
+
     def test_is_bad_beyond_each_limit_and_where_there_was_too_little(self):
         for good, calls in ((True, (1000, 10, Counter({500: 1000}))), (False, (1000, 11, Counter({500: 1000}))),
                             (False, (1000, 0, Counter({10: 985, 501: 15}))), (True, (1000, 0, Counter({10: 995, 501: 5}))),
