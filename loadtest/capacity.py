@@ -21,6 +21,7 @@ class Knee(LoadTestShape):
     def __init__(self):
         super().__init__()
         self.steps = []
+        self.finished = False
         self.users = None
         self.began = None
         self.before = None
@@ -40,6 +41,7 @@ class Knee(LoadTestShape):
                 self.finish_step()
                 self.users, self.began, self.before = knee.next_users(self.steps), now, None
                 if self.users is None:
+                    self.finished = True
                     return None
         # All at once within a few seconds: a hash for each takes a while as it is.
         return self.users, max(1.0, self.users / 4)

@@ -132,7 +132,10 @@ class Run:
         """Locust would end with 1 at a single failure, and with 0 after a run without a request."""
         if not self.options.headless:
             self.environment.process_exit_code = 0
-        elif self.options.shape != "knee":
+        elif self.options.shape == "knee":
+            # Failures are what is searched for; only a search that was cut short has failed.
+            self.environment.process_exit_code = 0 if self.environment.shape_class.finished else 1
+        else:
             self.environment.process_exit_code = 0 if self.result and self.result["verdict"] == "met" else 1
 
     def tell_verdict(self, **_):

@@ -194,7 +194,8 @@ class LiveTest(unittest.TestCase):
         port, metrics, out = free_port(), free_port(), self.scratch / "many"
         master = self.start("load", "--master", "--master-port", port, "--expect-workers", 2, "--headless", "mixed", "--users", 8, "--spawn-rate", 8,
                             "--for", "12s", "--think", "0.05", "--metrics-port", metrics, "--out", out)
-        workers = [self.start("load", "--worker", "--master-port", port) for _ in range(2)]
+        # They don't know the back office's password: the master tells it.
+        workers = [self.start("load", "--worker", "--master-port", port, "--host", self.store.host, STORE_DATA_DIR="") for _ in range(2)]
         seen = {}
 
         def look():
