@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import secrets
+import sys
 import time
 import urllib.parse
 import uuid
@@ -11,9 +12,9 @@ from http import HTTPStatus
 
 from gevent.lock import BoundedSemaphore
 from locust import FastHttpUser
-from locust.exception import RescheduleTask
+from locust.exception import RescheduleTask, StopUser
 
-from loadtest import checks
+from loadtest import checks, plain
 from loadtest.catalogue import Catalogue
 
 PASSWORD = "a password of the load test's"
@@ -82,12 +83,14 @@ class Person(FastHttpUser):
     _catalogue = None
     _reading = BoundedSemaphore()
     _office = None
+    _unreadable = False
     _delivering: set[str] = set()
 
     @classmethod
     def begin(cls) -> None:
         """Forgets what was known of the store of the run before."""
         Person._catalogue = Person._office = None
+        Person._unreadable = False
         Person._delivering = set()
 
     def __init__(self, environment):
@@ -104,9 +107,16 @@ class Person(FastHttpUser):
 
     @property
     def catalogue(self) -> Catalogue:
+        """Nobody stays in a shop whose catalogue can't be read; a run without a request is no success."""
         with Person._reading:
             if Person._catalogue is None:
-                Person._catalogue = Catalogue.read(self.host.rstrip("/"))
+                try:
+                    Person._catalogue = Catalogue.read(self.host.rstrip("/"))
+                except plain.CannotAsk as reason:
+                    if not Person._unreadable:
+                        Person._unreadable = True
+                        print(reason, file=sys.stderr, flush=True)
+                    raise StopUser() from None
             return Person._catalogue
 
     @property
@@ -121,6 +131,8 @@ class Person(FastHttpUser):
         One thing asked of the store: (status, body) of an answer that was expected and that the check lets pass. Each attempt is
         counted, one that is turned away as a failure. What is not answered as it should be in the end ends the task.
         """
+        # Before the first request, so that a shop that is not there has none.
+        _ = self.catalogue
         for attempt in range(attempts):
             headers = {"Accept": "application/json", "traceparent": traceparent()}
             if session:

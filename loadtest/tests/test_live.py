@@ -141,6 +141,8 @@ class LiveTest(unittest.TestCase):
         code, verdict, said = self.run_load("--headless", "mixed", "--users", 2, "--for", "5s", "--host", f"http://localhost:{free_port()}")
         self.assertEqual((1, 0), (code, verdict["requests"]), said)
         self.assertIn("only 0 requests were made; fewer than 200 say nothing", verdict["reasons"])
+        self.assertEqual(1, said.count("/api/categories/ gave no answer"), said)
+        self.assertNotIn("Traceback", said)
 
     def test_a_short_run_says_nothing(self):
         code, verdict, said = self.run_load("--headless", "mixed", "--users", 2, "--for", "5s", "--think", "100")
