@@ -1,0 +1,62 @@
+"""
+The most that a store sustains: more users step by step, until the p99 or the failures of a step are too many; then between the last
+good step and the first bad one. Each step begins with a while that doesn't count, in which the new users sign in.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import time
+from collections import Counter
+
+from locust import LoadTestShape
+
+from loadtest import knee, resources
+
+
+class Knee(LoadTestShape):
+    use_common_options = False
+
+    def __init__(self):
+        super().__init__()
+        self.steps = []
+        self.finished = False
+        self.users = None
+        self.began = None
+        self.before = None
+
+    @property
+    def options(self):
+        return self.runner.environment.parsed_options
+
+    def tick(self):
+        now = time.monotonic()
+        if self.users is None:
+            self.users, self.began = knee.FIRST_USERS, now
+        if now - self.began >= self.options.settling_seconds:
+            if self.before is None:
+                self.before = self.look()
+            elif now - self.began >= self.options.settling_seconds + self.options.step_seconds:
+                self.finish_step()
+                self.users, self.began, self.before = knee.next_users(self.steps), now, None
+                if self.users is None:
+                    self.finished = True
+                    return None
+        # All at once within a few seconds: a hash for each takes a while as it is.
+        return self.users, max(1.0, self.users / 4)
+
+    def look(self) -> dict:
+        entries = self.runner.stats.entries.items()
+        return {
+            "calls": {name: (entry.num_requests, entry.num_failures, Counter(entry.response_times)) for (name, _), entry in entries},
+            "used": resources.look(self.options.management, self.options.store_pid, self.options.database_pid),
+        }
+
+    def finish_step(self) -> None:
+        step = knee.step(self.users, self.before, self.look())
+        self.steps.append(step)
+        print(knee.line(step), flush=True)
+        folder = pathlib.Path(self.options.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "steps.json").write_text(json.dumps(self.steps, indent=2) + "\n")

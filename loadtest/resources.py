@@ -1,0 +1,88 @@
+"""What the store, its database and the load generator use up: counters, read at two moments, and what lies between them."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import time
+
+from bench import machine
+from loadtest import plain
+
+SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)')
+OPERATION = re.compile(r'operation="([^"]*)"')
+POOL = 'pool="store"'
+
+
+def metrics(management: str) -> dict:
+    """Of the store's own /metrics, what tells where the time goes; seconds and counts since its start."""
+    found = {"statements": {}, "orders": 0.0, "wait_s": 0.0, "waits": 0.0, "pool_s": 0.0, "pool_max": 0.0, "refused": 0.0, "gc_s": 0.0}
+    names = {"store_database_wait_seconds_sum": "wait_s", "store_database_wait_seconds_count": "waits",
+             "store_database_refused_total": "refused", "jvm_gc_pause_seconds_sum": "gc_s"}
+    for line in plain.text(f"{management}/metrics").splitlines():
+        sample = SAMPLE.match(line)
+        if not sample:
+            continue
+        name, labels, value = sample[1], sample[2] or "", float(sample[3])
+        if name in names:
+            found[names[name]] += value
+        elif name == "store_orders_total" and 'status="pending"' in labels:
+            found["orders"] += value
+        elif name == "hikaricp_connections_usage_seconds_sum" and POOL in labels:
+            found["pool_s"] += value
+        elif name == "hikaricp_connections_max" and POOL in labels:
+            found["pool_max"] += value
+        elif name in ("db_client_operation_duration_seconds_sum", "db_client_operation_duration_seconds_count"):
+            statement = found["statements"].setdefault(OPERATION.search(labels)[1], {"s": 0.0, "times": 0.0})
+            statement["s" if name.endswith("_sum") else "times"] += value
+    return found
+
+
+def machine_busy_s() -> float:
+    """CPU seconds of all processors together that were not idle."""
+    ticks = [int(field) for field in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def look(management: str, store_pid: int, database_pid: int) -> dict:
+    seen = {"at": time.monotonic(), "store": metrics(management) if management else None, "cpu_s": {}}
+    if machine.HAS_PROC:
+        seen["cpu_s"] = {"machine": machine_busy_s(), "load": machine.family_cpu_us(os.getpid()) / 1e6}
+        if store_pid:
+            seen["cpu_s"]["store"] = machine.cpu_us(store_pid) / 1e6
+        if database_pid:
+            seen["cpu_s"]["database"] = machine.family_cpu_us(database_pid) / 1e6
+    return seen
+
+
+def between(before: dict, after: dict) -> dict:
+    """
+    Per second of the time between two looks. cpu is processors in use; pool_share the part of all connections' time in which
+    they were taken; statement_s how many statements were under way at a moment, on average.
+    """
+    seconds = after["at"] - before["at"]
+    used = {"cpu": {name: round((value - before["cpu_s"][name]) / seconds, 2) for name, value in after["cpu_s"].items()}, "cores": machine.cores()}
+    one, other = before["store"], after["store"]
+    if one is None or other is None:
+        return used
+    waits = other["waits"] - one["waits"]
+    statements = {}
+    for name, now in other["statements"].items():
+        was = one["statements"].get(name, {"s": 0.0, "times": 0.0})
+        times = now["times"] - was["times"]
+        if times > 0:
+            statements[name] = {"under_way": (now["s"] - was["s"]) / seconds, "mean_ms": 1000 * (now["s"] - was["s"]) / times, "a_second": times / seconds}
+    used |= {
+        "orders_a_second": round((other["orders"] - one["orders"]) / seconds, 2),
+        "pool_wait_ms": round(1000 * (other["wait_s"] - one["wait_s"]) / waits, 2) if waits else 0.0,
+        "pool_share": round((other["pool_s"] - one["pool_s"]) / seconds / other["pool_max"], 3) if other["pool_max"] else 0.0,
+        "refused_a_second": round((other["refused"] - one["refused"]) / seconds, 2),
+        "gc_share": round((other["gc_s"] - one["gc_s"]) / seconds, 3),
+        "statements_under_way": round(sum(statement["under_way"] for statement in statements.values()), 2),
+        "slowest_statements": [
+            {"name": name, **{key: round(value, 3) for key, value in statement.items()}}
+            for name, statement in sorted(statements.items(), key=lambda item: -item[1]["under_way"])[:3]
+        ],
+    }
+    return used

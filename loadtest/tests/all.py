@@ -1,0 +1,41 @@
+"""Runs the tests of the load test, all or those of the modules that are named, and says in a last line how many passed."""
+
+import pathlib
+import signal
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Counted(unittest.TextTestResult):
+    passed = 0
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed += 1
+
+    # Told at once: the suite takes minutes.
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.stream.writeln(self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.stream.writeln(self.errors[-1][1])
+
+
+def main(names):
+    # As Ctrl-C does: leaves by the front door, so that what the tests have started is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.path.insert(0, str(HERE))
+    loader = unittest.defaultTestLoader
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(str(HERE))
+    result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Counted).run(suite)
+    failed = len(result.failures) + len(result.errors) + len(result.skipped) + len(result.unexpectedSuccesses)
+    print(f"{result.passed} passed, {failed} failed")
+    return 1 if failed or not result.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""The search for the knee, and what is said of it."""
+
+import unittest
+import xml.etree.ElementTree
+from collections import Counter
+
+from loadtest import knee, resources
+
+
+def made(users, good, **used):
+    return {"users": users, "good": good, "requests": 1000, "requests_a_second": users * 2.0, "orders_a_second": users / 4, "views_a_second": users * 1.5,
+            "p50_ms": 10, "p99_ms": 80 if good else 800, "failed": 0.0, "used": {"cpu": {"machine": 1.0, "load": 0.2}, "cores": 2, **used}}
+
+
+def search(sustained):
+    """All steps of a search in a store that is good up to a number of users."""
+    steps = [made(knee.FIRST_USERS, knee.FIRST_USERS <= sustained)]
+    while (users := knee.next_users(steps)) is not None:
+        steps.append(made(users, users <= sustained))
+    return steps
+
+
+class SearchTest(unittest.TestCase):
+    def test_comes_close_from_below(self):
+        for sustained in (20, 31, 100, 333, 1000):
+            found = knee.best(search(sustained))["users"]
+            self.assertLessEqual(found, sustained)
+            self.assertGreater(found, sustained * 0.8)
+
+    def test_ends_where_nothing_is_good_and_where_all_is(self):
+        self.assertIsNone(knee.best(search(0)))
+        endless = search(10**9)
+        self.assertEqual(knee.MOST_STEPS, len(endless))
+        self.assertIn("no limit was found", knee.result(endless, 1, "Mixed Workload")["sentence"])
+        self.assertIn("Not even", knee.result(search(0), 1, "Mixed Workload")["sentence"])
+
+    def test_a_step_that_was_good_by_luck_beyond_a_bad_one_does_not_count(self):
+        self.assertEqual(20, knee.best([made(20, True), made(32, False), made(51, True)])["users"])
+
+
+class StepTest(unittest.TestCase):
+    def step(self, calls, before=None):
+        used = [{"at": at, "store": None, "cpu_s": {"machine": at / 2}} for at in (10.0, 20.0)]
+        return knee.step(5, {"calls": before or {}, "used": used[0]}, {"calls": calls, "used": used[1]})
+
+    def test_counts_only_what_came_in_the_step(self):
+        name = "GET /api/products/{id}"
+        found = self.step({name: (300, 4, Counter({10: 199, 600: 101}))}, {name: (100, 4, Counter({600: 100}))})
+        self.assertEqual((200, 20.0, 0.0), (found["requests"], found["requests_a_second"], found["failed"]))
+        self.assertEqual((10, 10), (found["p50_ms"], found["p99_ms"]))
+        self.assertEqual({"machine": 0.5}, found["used"]["cpu"])
+
+    def test_tells_orders_from_page_views(self):
+        found = self.step({"GET /api/products/?q=": (100, 10, Counter({5: 100})), "POST /api/orders/ (burst)": (50, 0, Counter({5: 50})),
+                           "GET /api/orders/": (70, 0, Counter({5: 70}))})
+        self.assertEqual((9.0, 5.0), (found["views_a_second"], found["orders_a_second"]))
+
+    def test_leaves_out_that_the_new_users_sign_in(self):
+        found = self.step({"GET /api/products/": (200, 0, Counter({5: 200})), "POST /api/auth/login": (50, 50, Counter({7000: 50}))})
+        self.assertEqual((200, 5, 0.0, True), (found["requests"], found["p99_ms"], found["failed"], found["good"]))
+
+    def test_is_bad_beyond_each_limit_and_where_there_was_too_little(self):
+        for good, calls in ((True, (1000, 10, Counter({500: 1000}))), (False, (1000, 11, Counter({500: 1000}))),
+                            (False, (1000, 0, Counter({10: 985, 501: 15}))), (True, (1000, 0, Counter({10: 995, 501: 5}))),
+                            (False, (99, 0, Counter({10: 99})))):
+            self.assertEqual(good, self.step({"GET /api/products/": calls})["good"], calls)
+
+
+class BottleneckTest(unittest.TestCase):
+    def said(self, processes=1, **used):
+        return knee.bottleneck({"cpu": {"machine": 1.0, "load": 0.2, "database": 0.3}, "cores": 4, **used}, processes)
+
+    def test_names_what_was_scarce(self):
+        slowest = [{"name": "stock.lock", "mean_ms": 812.0, "under_way": 14.0, "a_second": 17.0}]
+        self.assertIn("the load generator", self.said(cpu={"machine": 3.9, "load": 0.95}))
+        self.assertNotIn("the load generator:", self.said(processes=2, cpu={"machine": 3.9, "load": 0.95}))
+        self.assertIn("store 2.0, database 1.0", self.said(cpu={"machine": 3.9, "load": 0.5, "store": 2.0, "database": 1.0}))
+        self.assertIn("stock.lock (812.0 ms each)", self.said(pool_share=0.95, pool_wait_ms=300.0, slowest_statements=slowest))
+        self.assertIn("waiting inside the database", self.said(pool_share=0.5, statements_under_way=8.0, slowest_statements=slowest))
+        self.assertIn("not among what can be seen", self.said())
+
+
+class ResourcesTest(unittest.TestCase):
+    def test_what_lies_between_two_looks(self):
+        def look(at, orders, wait_s, pool_s, statement_s, times):
+            return {"at": at, "cpu_s": {"store": at * 0.75}, "store": {
+                "orders": orders, "wait_s": wait_s, "waits": times, "pool_s": pool_s, "pool_max": 10.0, "refused": 0.0, "gc_s": 0.0,
+                "statements": {"order.insert": {"s": statement_s, "times": times}}}}
+
+        found = resources.between(look(100.0, 50, 1.0, 20.0, 5.0, 100), look(110.0, 150, 2.0, 70.0, 25.0, 300))
+        self.assertEqual((10.0, 5.0, 0.5, 2.0), (found["orders_a_second"], found["pool_wait_ms"], found["pool_share"], found["statements_under_way"]))
+        self.assertEqual({"name": "order.insert", "under_way": 2.0, "mean_ms": 100.0, "a_second": 20.0}, found["slowest_statements"][0])
+        self.assertEqual({"store": 0.75}, found["cpu"])
+
+
+class PictureTest(unittest.TestCase):
+    def test_has_a_dot_for_each_step_and_is_well_formed(self):
+        steps = search(100)
+        picture = knee.svg(knee.result(steps, 1, "Mixed <Workload>"))
+        root = xml.etree.ElementTree.fromstring(picture)
+        self.assertEqual(2 * len(steps), len(root.findall(".//{http://www.w3.org/2000/svg}circle")))
