@@ -33,7 +33,8 @@ def good_run():
         for kind in ("order", "hot order"):
             measurements += [measurement(kind, SMALL, n, 5000), measurement(f"{kind} one call", SMALL, n, 1000),
                              measurement(f"{kind} 16 a call", SMALL, n, 10000)]
-        measurements.append(measurement("order beside lists", SMALL, n, 1000, 10, 25))
+        measurements += [measurement("order beside lists", SMALL, n, 1000, 10, 25),
+                         measurement("product traced", SMALL, n, 9500), measurement("product untraced", SMALL, n, 10000)]
     return {
         "products": [SMALL, LARGE], "rounds": 3, "seconds": 6, "deepest_offset": 10000, "measurements": measurements,
         "machine": {"cpu": "a <machine>", "cores": 2, "memory_mb": 8192, "kernel": "Linux 6", "java": "openjdk 25",
@@ -51,7 +52,7 @@ class VerdictTest(unittest.TestCase):
     def test_a_good_run_meets_every_target(self):
         judgements = judge(good_run())
         self.assertEqual({judgement.verdict for judgement in judgements}, {MET}, [j for j in judgements if j.verdict != MET])
-        self.assertEqual(len(judgements), 17)
+        self.assertEqual(len(judgements), 18)
         self.assertEqual(exit_code(judgements), 0)
 
     def test_the_bound_itself_is_met_and_the_next_value_is_not(self):
@@ -66,6 +67,7 @@ class VerdictTest(unittest.TestCase):
         worse = {
             "list uncached": ("per_second", 0.5), "list cached": ("per_second", 0.5), "product cached": ("per_second", 0.5),
             "list floor": ("per_second", 0.1), "order": ("per_second", 0.1), "hot order": ("per_second", 0.1),
+            "product traced": ("per_second", 0.5),
             "order beside lists": ("p99_ms", 10), "offset page": ("p50_ms", 10), "cursor page": ("p50_ms", 10)}
         missed = set()
         for step, (name, factor) in worse.items():

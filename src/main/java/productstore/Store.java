@@ -59,8 +59,7 @@ public class Store {
         beginLog(settings);
         ChosenDatabase database = ChosenDatabase.toRun(settings);
         // These run after the context is closed, the last one first: requests in flight still have their database, and
-        // what
-        // that says at its end is still written.
+        // its last words are still written.
         SpringApplication.getShutdownHandlers().add(LogOutput::flush);
         SpringApplication.getShutdownHandlers().add(database::close);
         CompletableFuture<FirstAdministrator> administrator = new CompletableFuture<>();

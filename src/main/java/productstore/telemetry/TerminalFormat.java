@@ -8,6 +8,7 @@ import java.time.format.DateTimeFormatter;
 import java.time.temporal.ChronoUnit;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.event.Level;
 
@@ -33,6 +34,7 @@ final class TerminalFormat implements LineFormat {
 
     @Override
     public void begin(long epochMicros, Level level, String message) {
+        below = null;
         out.add(GREY + TIME.format(Instant.EPOCH.plus(epochMicros, ChronoUnit.MICROS)) + " " + PLAIN, false);
         out.add(colour(level) + "%-5s ".formatted(level) + PLAIN, false);
         out.add(printable(message), false);
@@ -76,7 +78,7 @@ final class TerminalFormat implements LineFormat {
                     "\n"
                             + below.lines()
                                     .map(TerminalFormat::printable)
-                                    .collect(java.util.stream.Collectors.joining("\n")),
+                                    .collect(Collectors.joining("\n")),
                     false);
             below = null;
         }
