@@ -31,6 +31,10 @@ public final class Validation {
         if (text == null) {
             return null;
         }
+        // With the blanks around it, as the description's maxLength counts.
+        if (isTooLong(field, text, longest)) {
+            return null;
+        }
         text = text.strip();
         if (text.isEmpty()) {
             fault(field, "required", "This must not be blank.");
@@ -92,8 +96,7 @@ public final class Validation {
     }
 
     private @Nullable String check(String field, String text, int longest, boolean lines) {
-        if (text.codePointCount(0, text.length()) > longest) {
-            fault(field, "too_long", "At most " + longest + " characters.");
+        if (isTooLong(field, text, longest)) {
             return null;
         }
         if (text.codePoints().anyMatch(c -> forbidden(c, lines))) {
@@ -101,6 +104,14 @@ public final class Validation {
             return null;
         }
         return text;
+    }
+
+    private boolean isTooLong(String field, String text, int longest) {
+        boolean tooLong = text.codePointCount(0, text.length()) > longest;
+        if (tooLong) {
+            fault(field, "too_long", "At most " + longest + " characters.");
+        }
+        return tooLong;
     }
 
     // Control characters break terminals and CSV files, PostgreSQL can't hold NUL at all, and embeddings and overrides
