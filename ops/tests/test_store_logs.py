@@ -9,12 +9,18 @@ import tempfile
 import time
 import urllib.request
 
+import programs
 from elastic import Elastic
 from processes import ProcessesTest, free_port, request, wait_until
 from rulebook import ROOT
 from shipper import Shipper
 
 AWAY_SECONDS = 15
+
+
+def setUpModule():
+    if not shutil.which("rsyslogd"):
+        programs.install_packages(["rsyslog"])
 
 
 class StoreLogsTest(ProcessesTest):
