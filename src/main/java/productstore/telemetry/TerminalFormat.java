@@ -74,12 +74,7 @@ final class TerminalFormat implements LineFormat {
     @Override
     public void end() {
         if (below != null) {
-            out.add(
-                    "\n"
-                            + below.lines()
-                                    .map(TerminalFormat::printable)
-                                    .collect(Collectors.joining("\n")),
-                    false);
+            out.add("\n" + below.lines().map(TerminalFormat::printable).collect(Collectors.joining("\n")), false);
             below = null;
         }
         out.add(PLAIN + "\n", false);
