@@ -1,4 +1,4 @@
-"""Runs the tests of the kit, all or those of the modules that are named, and says in a last line how many passed."""
+"""Runs the tests in a folder, all or those of the modules that are named, and says in a last line how many passed."""
 
 import pathlib
 import signal
@@ -25,12 +25,12 @@ class Counted(unittest.TextTestResult):
         self.stream.writeln(self.errors[-1][1])
 
 
-def main(names):
+def main(folder, *names):
     # As Ctrl-C does: leaves by the front door, so that what the tests have started is stopped (processes.py).
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.path[:0] = [str(HERE), str(HERE.parent / "watch")]
+    sys.path[:0] = [folder, str(HERE.parent / "watch")]
     loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromNames(names) if names else loader.discover(str(HERE))
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(folder)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2, resultclass=Counted).run(suite)
     # Nothing here may be skipped: what is needed is installed.
     failed = len(result.failures) + len(result.errors) + len(result.skipped) + len(result.unexpectedSuccesses)
@@ -39,4 +39,4 @@ def main(names):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(*sys.argv[1:]))

@@ -56,14 +56,15 @@ public class Store {
     static FirstAdministrator run(Settings settings) {
         requireFree(settings.port());
         requireFree(settings.managementPort());
-        beginLog(settings);
+        Service service = service(settings);
+        beginLog(settings, service);
         ChosenDatabase database = ChosenDatabase.toRun(settings);
         // These run after the context is closed, the last one first: requests in flight still have their database, and
         // its last words are still written.
         SpringApplication.getShutdownHandlers().add(LogOutput::flush);
         SpringApplication.getShutdownHandlers().add(database::close);
         CompletableFuture<FirstAdministrator> administrator = new CompletableFuture<>();
-        SpringApplication application = application(settings, database);
+        SpringApplication application = application(settings, database, service);
         // Behind the framework's own listener, which sets up an output of its own.
         application.addListeners((ApplicationListener<ApplicationEnvironmentPreparedEvent>) _ -> LogOutput.takeOver());
         application.addListeners((ApplicationListener<ContextClosedEvent>) closed -> {
@@ -85,13 +86,13 @@ public class Store {
     }
 
     /** Where nothing else was asked for, a person at a terminal gets lines to read and everything else lines of JSON. */
-    private static void beginLog(Settings settings) {
+    private static void beginLog(Settings settings, Service service) {
         boolean terminal =
                 Optional.ofNullable(System.console()).map(Console::isTerminal).orElse(false);
         var format = Objects.requireNonNullElse(
                 settings.logFormat(), terminal ? LogOutput.Format.TEXT : LogOutput.Format.JSON);
         try {
-            LogOutput.begin(service(settings), format, settings.logFile());
+            LogOutput.begin(service, format, settings.logFile());
         } catch (IOException e) {
             throw new StartupFailure("STORE_LOG_FILE can't be written (" + e + ").", e);
         }
@@ -128,7 +129,7 @@ public class Store {
         }
     }
 
-    private static SpringApplication application(Settings settings, ChosenDatabase database) {
+    private static SpringApplication application(Settings settings, ChosenDatabase database, Service service) {
         SpringApplication application = new SpringApplication(Store.class);
         application.setLogStartupInfo(false);
         application.addInitializers(context -> {
@@ -145,9 +146,9 @@ public class Store {
                             "store.redis-url",
                             Objects.toString(settings.redisUrl(), ""),
                             "management.opentelemetry.resource-attributes.service.version",
-                            service(settings).version(),
+                            service.version(),
                             "management.opentelemetry.resource-attributes.service.instance.id",
-                            service(settings).node())));
+                            service.node())));
             sources.addFirst(database.asProperties());
         });
         return application;

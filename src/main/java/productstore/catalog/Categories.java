@@ -2,7 +2,6 @@ package productstore.catalog;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.springframework.context.ApplicationEventPublisher;
@@ -101,15 +100,9 @@ class Categories {
 
     private static String changedMembers(Category before, Category after) {
         var members = new ArrayList<String>();
-        if (!before.name().equals(after.name())) {
-            members.add("name");
-        }
-        if (!before.slug().equals(after.slug())) {
-            members.add("slug");
-        }
-        if (!Objects.equals(before.parentId(), after.parentId())) {
-            members.add("parent_id");
-        }
+        Difference.named("name", before.name(), after.name(), members);
+        Difference.named("slug", before.slug(), after.slug(), members);
+        Difference.named("parent_id", before.parentId(), after.parentId(), members);
         return String.join(", ", members);
     }
 

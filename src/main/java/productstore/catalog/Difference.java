@@ -43,7 +43,8 @@ record Difference(String fields, String from, String to) {
         }
     }
 
-    private static void named(String field, @Nullable Object before, @Nullable Object after, List<String> fields) {
+    /** Adds a member to those that changed, if it did. */
+    static void named(String field, @Nullable Object before, @Nullable Object after, List<String> fields) {
         if (!Objects.equals(before, after)) {
             fields.add(field);
         }

@@ -5,7 +5,6 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Objects;
@@ -63,8 +62,7 @@ final class JsonFormat implements LineFormat {
         if (now != second) {
             second = now;
             // To the second, "2026-11-27T13:34:15", without the Z.
-            var text =
-                    Instant.ofEpochSecond(now).truncatedTo(ChronoUnit.SECONDS).toString();
+            var text = Instant.ofEpochSecond(now).toString();
             secondText = ascii(text.substring(0, text.length() - 1) + ".");
         }
         out.add(secondText);
