@@ -42,7 +42,8 @@ def archive():
     if not path.exists():
         artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{VERSION}:zip"
         copy = ["dependency:copy", f"-Dartifact={artifact}", f"-DoutputDirectory={CACHED}", "-Dmdep.overWriteReleases=true"]
-        subprocess.run([ROOT / "mvnw", "-B", "-q", "-ntp", *copy], cwd=ROOT, check=True, stdout=sys.stderr, timeout=900)
+        subprocess.run([ROOT / "mvnw", "-B", "-q", "-ntp", *copy], cwd=ROOT, check=True, stdout=sys.stderr, timeout=900,
+                       env={**os.environ, "JAVA_HOME": java()})
     return path
 
 
@@ -54,13 +55,13 @@ def as_user(name):
 
 
 def java():
-    """The folder of a JDK that this version runs on, looked for where ./store looks first."""
+    """The folder of a JDK that Maven's wrapper and this version run on, looked for where ./store looks first."""
     for home in [os.environ.get("JAVA_HOME", ""), *map(str, pathlib.Path("/usr/lib/jvm").glob("*"))]:
         release = pathlib.Path(home or "/nowhere") / "release"
         found = re.search(r'^JAVA_VERSION="(\d+)', release.read_text(), re.MULTILINE) if release.exists() else None
-        if found and int(found[1]) >= 21:
+        if found and int(found[1]) >= 25:
             return home
-    raise AssertionError("no JDK 21 or newer was found: set JAVA_HOME to the folder of one")
+    raise AssertionError("no JDK 25 or newer was found: set JAVA_HOME to the folder of one")
 
 
 class Elastic:
