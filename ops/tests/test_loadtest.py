@@ -14,7 +14,7 @@ import unittest
 
 from boards import Live, read_boards
 from bot import Bot
-from processes import ProcessesTest, free_port, wait_until
+from processes import ProcessesTest, end, free_port, wait_until
 from rulebook import ROOT
 from stack import Stack
 
@@ -54,6 +54,7 @@ class LoadTest(ProcessesTest):
         log = self.scratch / f"{scenario}.log"
         command = [ROOT / "store", "load", "--headless", scenario, "--metrics-port", free_port(), "--out", out, *words]
         process = self.launch(command, log, self.stack.environment)
+        self.addCleanup(end, process, 90)
         # The first one on this machine installs Locust.
         wait_until("Prometheus reads the load test", lambda: self.up() == ["1"], 180, process, log)
         return process, out
@@ -108,13 +109,13 @@ class LoadTest(ProcessesTest):
         self.check_marks(out, "Database Intensive, 12 users, steady")
 
     def test_2_heavy_api_calls_are_told_as_slowness(self):
-        process, out = self.start("heavy", "--users", 60, "--spawn-rate", 30, "--think", 0.02, "--for", "5m")
+        process, out = self.start("heavy", "--users", 150, "--spawn-rate", 15, "--think", 0.02, "--processes", 2, "--for", "5m")
         read = self.expect("ApiP99Above500ms", r"p99 за 5 минут — \d+\.\d\d с, предел 0\.50 с", r"Хуже всего (GET|POST) /api/")
         self.assertGreater(float(re.search(r"p99 за 5 минут — ([\d.]+) с", read)[1]), 0.5)
         # Cut short, its end is marked all the same.
         process.terminate()
         process.wait(120)
-        self.check_marks(out, "Heavy API Calls, 60 users, steady")
+        self.check_marks(out, "Heavy API Calls, 150 users, steady")
 
     def test_3_prometheus_does_not_miss_a_load_test_that_is_over(self):
         wait_until("it is not looked for any more", lambda: self.up() == [], 30)
