@@ -13,12 +13,15 @@ import sys
 import time
 
 from bench.store import Unexpected
-from loadtest import install, knee, run
+from loadtest import install, knee, plain, run
 
 WRONG_USE = 2
 INTERRUPTED = 130
 SCENARIOS = {"heavy": "Heavy API Calls", "database": "Database Intensive", "mixed": "Mixed Workload"}
 SHAPES = ("steady", "steps", "spike", "soak")
+RUN_TIMES = {"soak": "4h"}
+RUN_TIME = "2m"
+THIS_MACHINE = "127.0.0.1"
 SPAN = re.compile(r"(\d+h)?(\d+m)?(\d+s)?|\d+")
 STOP_S = 10
 """So long people may finish what they have begun."""
@@ -64,11 +67,15 @@ def load_arguments(words):
     parser.add_argument("--headless", choices=SCENARIOS, metavar="SCENARIO", help=f"no page: {', '.join(SCENARIOS)}; ends with 1 if a target is missed")
     parser.add_argument("--users", type=positive(int), default=50, metavar="N", help="people at one moment (50)")
     parser.add_argument("--spawn-rate", type=positive(float), default=10.0, metavar="N", help="how many of them come a second (10)")
-    parser.add_argument("--for", type=span, default="2m", dest="run_time", metavar="TIME", help="how long, 90s, 5m, 1h30m (2m)")
+    parser.add_argument("--for", type=span, dest="run_time", metavar="TIME", help="how long, 90s, 5m, 1h30m"
+                        " (2m, soak 4h; on the page: until it is stopped, steps and spike 5m)")
     parser.add_argument("--shape", choices=SHAPES, default="steady", help="how the number of users goes, without a page (steady)")
     parser.add_argument("--think", type=positive(float), default=1.0, metavar="F", help="people think F times the usual 1 to 5 seconds (1)")
-    parser.add_argument("--port", type=positive(int), default=8089, metavar="N", help="Locust's page (8089); on this machine only")
+    parser.add_argument("--port", type=positive(int), default=8089, metavar="N", help="Locust's page (8089)")
+    parser.add_argument("--page-host", default=THIS_MACHINE, metavar="ADDRESS", help=f"the address that it listens on ({THIS_MACHINE}); it has no sign-in")
     parser.add_argument("--metrics-port", type=int, default=9646, metavar="N", help="what Prometheus reads, /metrics (9646); 0 for none")
+    parser.add_argument("--metrics-host", default=THIS_MACHINE, metavar="ADDRESS",
+                        help=f"the address that it listens on ({THIS_MACHINE}), for a Prometheus elsewhere 0.0.0.0")
     parser.add_argument("--token-age", type=positive(float), default=900.0, metavar="S", help="sign-ins are renewed after at most so many seconds (900)")
     many = parser.add_argument_group("several machines")
     many.add_argument("--master", action="store_true", help="makes no load itself, but has workers do it")
@@ -80,6 +87,8 @@ def load_arguments(words):
     options = parser.parse_args(words)
     if options.master and options.worker:
         parser.error("one is either the master or a worker")
+    if options.headless and not options.run_time:
+        options.run_time = RUN_TIMES.get(options.shape, RUN_TIME)
     if options.worker and not options.host and not os.environ.get("STORE_PORT"):
         parser.error("a worker needs the --host of the store that its master uses")
     return options
@@ -94,6 +103,8 @@ def capacity_arguments(words):
     parser.add_argument("--settling-seconds", type=positive(float), default=8.0, metavar="S",
                         help="how long each doesn't before that, while its new users sign in (8)")
     parser.add_argument("--think", type=positive(float), default=0.2, metavar="F", help="people think F times the usual 1 to 5 seconds (0.2)")
+    parser.add_argument("--postgres-exporter", metavar="URL", help="the postgres_exporter of the store's database, which knows who waits for a lock;"
+                        " that of ./store watch is found by itself")
     about_store(parser)
     return parser.parse_args(words)
 
@@ -122,12 +133,14 @@ def load(words):
     with contextlib.ExitStack() as stack:
         store = store_of(options, out, os.environ, stack)
         line = common(store, out, options)
-        line += ["--metrics-port", str(options.metrics_port), "--token-age", str(options.token_age)]
+        line += ["--metrics-port", str(options.metrics_port), "--metrics-host", options.metrics_host, "--token-age", str(options.token_age)]
         if options.worker:
             line += ["--worker", "--master-host", options.master_host, "--master-port", str(options.master_port)]
             return run.locust(python, store, line)
-        stack.enter_context(run.announced(store.data, options.metrics_port))
-        line += ["--users", str(options.users), "--spawn-rate", str(options.spawn_rate), "--run-time", options.run_time]
+        stack.enter_context(run.announced(store.data, options.metrics_host, options.metrics_port))
+        line += ["--users", str(options.users), "--spawn-rate", str(options.spawn_rate)]
+        if options.run_time:
+            line += ["--run-time", options.run_time]
         if options.master:
             line += ["--master", "--master-bind-port", str(options.master_port)]
         if options.headless:
@@ -136,7 +149,7 @@ def load(words):
             line += ["--headless", "--only-summary", "--shape", options.shape, SCENARIOS[options.headless]]
             print(f"{SCENARIOS[options.headless]}: {options.users} users against {store.host} for {options.run_time} ...", flush=True)
         else:
-            line += ["--class-picker", "--web-host", "127.0.0.1", "--web-port", str(options.port)]
+            line += ["--class-picker", "--web-host", options.page_host, "--web-port", str(options.port)]
             print(f"\nLocust's page: http://localhost:{options.port}  (store: {store.host}; each run's report goes to {out})\n\nCtrl-C stops it.", flush=True)
         return run.locust(python, store, line)
 
@@ -148,7 +161,8 @@ def capacity(words):
     with contextlib.ExitStack() as stack:
         store = store_of(options, out, os.environ, stack)
         line = common(store, out, options)
-        line += ["--metrics-port", "0", "--management", store.management, "--store-pid", str(store.pid), "--database-pid", str(store.database_pid)]
+        line += ["--metrics-port", "0", "--management", store.management, "--store-pid", str(store.pid), "--database-pid", str(store.database_pid),
+                 "--postgres-exporter", options.postgres_exporter or run.exporter(store.data)]
         line += ["--headless", "--only-summary", "--shape", "knee", "--step-seconds", str(options.step_seconds),
                  "--settling-seconds", str(options.settling_seconds), SCENARIOS[options.scenario]]
         print(f"{SCENARIOS[options.scenario]} against {store.host}, more users step by step ...", flush=True)
@@ -177,7 +191,7 @@ def main(words):
     except KeyboardInterrupt:
         print("interrupted: everything that was started is stopped", file=sys.stderr)
         return INTERRUPTED
-    except (run.CannotRun, install.CannotInstall, Unexpected) as reason:
+    except (run.CannotRun, install.CannotInstall, plain.CannotAsk, Unexpected) as reason:
         print(reason, file=sys.stderr)
         return 1
 

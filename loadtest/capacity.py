@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import pathlib
+import sys
 import time
 from collections import Counter
 
 from locust import LoadTestShape
 
-from loadtest import knee, resources
+from loadtest import knee, plain, resources
+
+LOCKS_S = 2.0
+"""Between two looks at who waits for a lock."""
 
 
 class Knee(LoadTestShape):
@@ -25,6 +29,9 @@ class Knee(LoadTestShape):
         self.users = None
         self.began = None
         self.before = None
+        self.lock_waits = []
+        self.locks_at = 0.0
+        self.locks_known = True
 
     @property
     def options(self):
@@ -36,13 +43,15 @@ class Knee(LoadTestShape):
             self.users, self.began = knee.FIRST_USERS, now
         if now - self.began >= self.options.settling_seconds:
             if self.before is None:
-                self.before = self.look()
+                self.before, self.lock_waits = self.look(), []
             elif now - self.began >= self.options.settling_seconds + self.options.step_seconds:
                 self.finish_step()
                 self.users, self.began, self.before = knee.next_users(self.steps), now, None
                 if self.users is None:
                     self.finished = True
                     return None
+            else:
+                self.look_at_locks(now)
         # All at once within a few seconds: a hash for each takes a while as it is.
         return self.users, max(1.0, self.users / 4)
 
@@ -50,11 +59,24 @@ class Knee(LoadTestShape):
         entries = self.runner.stats.entries.items()
         return {
             "calls": {name: (entry.num_requests, entry.num_failures, Counter(entry.response_times)) for (name, _), entry in entries},
-            "used": resources.look(self.options.management, self.options.store_pid, self.options.database_pid),
+            "used": resources.look(self.runner.environment.host or "", self.options.management, self.options.store_pid, self.options.database_pid),
         }
+
+    def look_at_locks(self, now: float) -> None:
+        if not self.options.postgres_exporter or not self.locks_known or now - self.locks_at < LOCKS_S:
+            return
+        self.locks_at = now
+        try:
+            self.lock_waits.append(resources.lock_waits(self.options.postgres_exporter))
+        except plain.CannotAsk as reason:
+            # Not worth the end of a search.
+            self.locks_known, self.lock_waits = False, []
+            print(f"Locks are not looked at any more: {reason}", file=sys.stderr, flush=True)
 
     def finish_step(self) -> None:
         step = knee.step(self.users, self.before, self.look())
+        if self.lock_waits:
+            step["used"]["lock_waits"] = round(sum(self.lock_waits) / len(self.lock_waits), 2)
         self.steps.append(step)
         print(knee.line(step), flush=True)
         folder = pathlib.Path(self.options.out)

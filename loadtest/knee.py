@@ -93,16 +93,28 @@ def bottleneck(used: dict, processes: int) -> str:
         return (f"the load generator: its {processes} {'process' if processes == 1 else 'processes'} used {cpu['load']:.1f} processors;"
                 " --processes gives it more, another machine is better")
     if "machine" in cpu and cpu["machine"] > 0.9 * cores:
-        known = [name for name in ("store", "database", "load") if name in cpu]
-        parts = [f"{'load generator' if name == 'load' else name} {cpu[name]:.1f}" for name in known]
-        parts.append(f"everything else {max(0.0, cpu['machine'] - sum(cpu[name] for name in known)):.1f}")
-        return f"the CPU of the machine: {cpu['machine']:.1f} of {cores} processors busy, {', '.join(parts)}"
+        return f"the CPU of the machine: {_busy(cpu['machine'], cores, cpu, ('store', 'database', 'load'))}"
+    if "elsewhere" in used and used["elsewhere"]["busy"] > 0.9 * used["elsewhere"]["cores"]:
+        return f"the CPU of the store's machine: {_busy(used['elsewhere']['busy'], used['elsewhere']['cores'], cpu, ('store',))}"
+    if used.get("lock_waits", 0) > max(1.0, 0.5 * used.get("statements_under_way", 0)):
+        # Before the connections: who waits for a lock keeps one.
+        return f"locks in the database: {used['lock_waits']:.1f} sessions waited for one, on average; most time went into {_statement(used)}"
     if used.get("pool_share", 0) > 0.9 or used.get("pool_wait_ms", 0) > 20:
         return (f"the connections to the database: taken {used['pool_share']:.0%} of the time, requests waited {used['pool_wait_ms']:.0f} ms"
                 f" for one; most time went into {_statement(used)}")
     if used.get("statements_under_way", 0) > max(1.0, 2 * cpu.get("database", 0)):
-        return f"waiting inside the database, for locks or for its disk; most time went into {_statement(used)}"
+        for_what = ["for locks"] if "lock_waits" not in used else []
+        for_what += ["for its disk"] + (["for its processors"] if "database" not in cpu else [])
+        return f"waiting inside the database, {' or '.join(for_what)}; most time went into {_statement(used)}"
     return "not among what can be seen from here: neither CPU nor connections nor statements were scarce"
+
+
+def _busy(busy: float, cores: int, cpu: dict, names: tuple) -> str:
+    """How much of a machine was busy, and with what, as far as that is known."""
+    known = [name for name in names if name in cpu]
+    parts = [f"{'load generator' if name == 'load' else name} {cpu[name]:.1f}" for name in known]
+    parts.append(f"everything else {max(0.0, busy - sum(cpu[name] for name in known)):.1f}")
+    return f"{busy:.1f} of {cores} processors busy, {', '.join(parts)}"
 
 
 def _statement(used: dict) -> str:

@@ -47,6 +47,7 @@ def settings(parser):
     parser.add_argument("--metrics-host", type=str, default="127.0.0.1", include_in_web_ui=False, help="The address that it listens on")
     parser.add_argument("--management", type=str, default="", include_in_web_ui=False, help="The store's management port, as a URL")
     parser.add_argument("--database-pid", type=int, default=0, include_in_web_ui=False, help="The process of its PostgreSQL, if it is on this machine")
+    parser.add_argument("--postgres-exporter", type=str, default="", include_in_web_ui=False, help="The postgres_exporter of its PostgreSQL, as a URL")
     parser.add_argument("--step-seconds", type=float, default=15.0, include_in_web_ui=False, help="How long a step of the search for the knee counts")
     parser.add_argument("--settling-seconds", type=float, default=8.0, include_in_web_ui=False, help="How long it doesn't, before that: new users sign in")
     parser.add_argument("--store-pid", type=int, default=0, include_in_web_ui=False, help="The process of the store, if it is on this machine")
@@ -55,8 +56,9 @@ def settings(parser):
 class Run:
     """From a start to a stop: on the page there may be several."""
 
-    def __init__(self, environment):
+    def __init__(self, environment, marks):
         self.environment = environment
+        self.marks = marks
         self.options = environment.parsed_options
         self.started = None
         self.result = None
@@ -67,11 +69,20 @@ class Run:
     def host(self) -> str:
         return (self.environment.host or "").rstrip("/")
 
+    @property
+    def scenarios(self) -> list[str]:
+        return [user.__name__ for user in self.environment.runner.user_classes]
+
+    @property
+    def shape(self) -> str:
+        return type(self.environment.shape_class).__name__.lower() if self.environment.shape_class else "steady"
+
     def begin(self, **_):
         Person.begin()
         # Workers are told the options with their first users, so they know it too.
-        self.options.admin_password = self.options.admin_password or os.environ.get("STORE_LOAD_ADMIN_PASSWORD", "")
+        self.options.admin_password = self.options.admin_password or plain.secret(os.environ, "STORE_LOAD_ADMIN_PASSWORD")
         self.started = time.monotonic()
+        self.marks.begin(scenario=", ".join(self.scenarios), shape=self.shape, users=self.options.num_users)
         if self.options.headless:
             self.progress = gevent.spawn(self.tell)
 
@@ -98,13 +109,14 @@ class Run:
     def end(self, **_):
         if self.started is None:
             return
+        self.marks.end()
         if self.progress:
             self.progress.kill()
         self.result = verdict.judge(self.calls(), time.monotonic() - self.started, self.audit(), verdict.read_targets())
         self.result |= {
             "host": self.host,
-            "scenarios": [user.__name__ for user in self.environment.runner.user_classes],
-            "shape": type(self.environment.shape_class).__name__.lower() if self.environment.shape_class else "steady",
+            "scenarios": self.scenarios,
+            "shape": self.shape,
             "users": self.options.num_users,
             "think": self.options.think,
             "ended": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -137,28 +149,35 @@ class Run:
             self.environment.process_exit_code = 0 if self.environment.shape_class.finished else 1
         else:
             self.environment.process_exit_code = 0 if self.result and self.result["verdict"] == "met" else 1
+        # A run that has reached its end is over before Locust quits; one that is cut short ends only now, and waits in leave().
+        self.marks.wait_until_end_is_known()
 
-    def tell_verdict(self, **_):
-        """Last of all: Locust's own summary comes before it."""
+    def leave(self, **_):
+        """Last of all: Locust's own summary comes before it. Locust may come here twice after a signal."""
         if self.told and self.options.headless and self.options.shape != "knee":
             print("\n" + self.told, flush=True)
+        self.told = None
+        self.marks.wait_until_end_is_known()
 
 
 @events.init.add_listener
 def begin(environment, **_):
     options = environment.parsed_options
-    if options.metrics_port or isinstance(environment.runner, WorkerRunner):
-        metrics.export(environment, options.metrics_port, options.metrics_host)
+    marks = metrics.Marks()
     if isinstance(environment.runner, WorkerRunner):
         environment.events.test_start.add_listener(lambda **_: Person.begin())
+        metrics.tell_master()
         return
     if options.headless and options.shape != "steady":
         environment.shape_class = capacity.Knee() if options.shape == "knee" else SHAPES[options.shape]()
         environment.shape_class.runner = environment.runner
     elif not options.headless:
         environment.available_shape_classes |= {shape.__name__: shape() for shape in SHAPES.values()}
-    run = Run(environment)
+    run = Run(environment, marks)
     environment.events.test_start.add_listener(run.begin)
     environment.events.test_stop.add_listener(run.end)
     environment.events.quitting.add_listener(run.quit)
-    environment.events.quit.add_listener(run.tell_verdict)
+    environment.events.quit.add_listener(run.leave)
+    if options.metrics_port:
+        # After the others: its end is that of the endpoint.
+        metrics.export(environment, options.metrics_port, options.metrics_host, marks)

@@ -1,5 +1,5 @@
 """
-What the users see, for Prometheus: the three metrics that the dashboard "Load test" is made of.
+What the users see, and when a run began and ended, for Prometheus: the metrics that the dashboard "Load test" is made of.
 
 Each worker tells the master with Locust's own reports what has come since the last one, so there is one place to read, however
 many processes make the load.
@@ -8,15 +8,19 @@ many processes make the load.
 from __future__ import annotations
 
 import bisect
+import contextlib
 import http.server
 import threading
+import time
 
 from locust import events
-from locust.runners import MasterRunner, WorkerRunner
+from locust.runners import MasterRunner
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Those of the store, so that client and server can be laid over each other. 0.5 is the limit that alerts ring at."""
 KEY = "store_metrics"
+LAST_LOOK_S = 30
+"""Two of Prometheus' intervals: so long it may take until the end of a run has been read."""
 
 
 class Measured:
@@ -61,6 +65,52 @@ class Measured:
         return "\n".join(lines) + "\n"
 
 
+class Marks:
+    """When the last run began and ended. A process that ends with its run takes the end along, unless it waits until that was read."""
+
+    def __init__(self):
+        self._labels = ""
+        self._times = {}
+        self._watched = False
+        self._end_is_known = threading.Event()
+        self._end_is_known.set()
+
+    def begin(self, **labels) -> None:
+        self._labels = ",".join(f'{name}="{escaped(str(value))}"' for name, value in labels.items())
+        self._times = {"start": time.time()}
+        self._watched = False
+        self._end_is_known.set()
+
+    def end(self) -> None:
+        self._times["end"] = time.time()
+        if self._watched:
+            # Whoever has read nothing during the run won't come for its end.
+            self._end_is_known.clear()
+
+    def text(self) -> str:
+        lines = ["# HELP locust_run_timestamp_seconds When the last run began, and ended, since 1970.", "# TYPE locust_run_timestamp_seconds gauge"]
+        lines += [f'locust_run_timestamp_seconds{{event="{event}",{self._labels}}} {moment:.3f}' for event, moment in self._times.items()]
+        return "\n".join(lines) + "\n"
+
+    @contextlib.contextmanager
+    def being_read(self):
+        """Around an answer to Prometheus."""
+        ended = "end" in self._times
+        yield
+        self._watched = True
+        if ended:
+            self._end_is_known.set()
+
+    def wait_until_end_is_known(self) -> None:
+        """At most once for a run; Ctrl-C cuts it short."""
+        if self._end_is_known.is_set():
+            return
+        print(f"Waiting until Prometheus has read the end of the run, for {LAST_LOOK_S} s at most ...", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            self._end_is_known.wait(LAST_LOOK_S)
+        self._end_is_known.set()
+
+
 def escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
@@ -76,19 +126,29 @@ def users(runner) -> dict:
     return dict(runner.user_classes_count)
 
 
-def export(environment, port: int, host: str) -> None:
-    """Counts from now on and, in the one process that knows all, serves /metrics."""
+def counted() -> Measured:
+    """The requests of this process from now on."""
     measured = Measured()
 
     @events.request.add_listener
     def count(request_type, name, response_time, exception, **_):
         measured.request(request_type, name, response_time / 1000, exception is not None)
 
-    if isinstance(environment.runner, WorkerRunner):
-        @events.report_to_master.add_listener
-        def tell(data, **_):
-            data[KEY] = measured.take()
-        return
+    return measured
+
+
+def tell_master() -> None:
+    """What a worker does with them."""
+    measured = counted()
+
+    @events.report_to_master.add_listener
+    def tell(data, **_):
+        data[KEY] = measured.take()
+
+
+def export(environment, port: int, host: str, marks: Marks) -> None:
+    """Serves /metrics, in the one process that knows all."""
+    measured = counted()
 
     @events.worker_report.add_listener
     def hear(data, **_):
@@ -97,9 +157,15 @@ def export(environment, port: int, host: str) -> None:
 
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            found = self.path.partition("?")[0] == "/metrics"
-            body = measured.text(users(environment.runner)).encode() if found else b"Only /metrics is here.\n"
-            self.send_response(200 if found else 404)
+            if self.path.partition("?")[0] != "/metrics":
+                self.reply(404, "Only /metrics is here.\n")
+                return
+            with marks.being_read():
+                self.reply(200, measured.text(users(environment.runner)) + marks.text())
+
+        def reply(self, status, text):
+            body = text.encode()
+            self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pathlib
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -30,6 +31,22 @@ def ask(url: str, body=None, token: str | None = None):
         raise CannotAsk(f"{url} was answered {refusal.code}: {said}") from None
     except (OSError, ValueError) as error:
         raise CannotAsk(f"{url} gave no answer: {error}") from None
+
+
+def secret(environment, name: str) -> str:
+    """A variable, or what is in the file that name_FILE names, as the store itself reads them; empty where neither is set."""
+    value, file = environment.get(name) or "", environment.get(f"{name}_FILE") or ""
+    if not file:
+        return value
+    if value:
+        raise CannotAsk(f"Both {name} and {name}_FILE are set; give one of them.")
+    try:
+        kept = pathlib.Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise CannotAsk(f"{name}_FILE is {file}, which can't be read ({type(error).__name__}).") from None
+    if not kept:
+        raise CannotAsk(f"{name}_FILE is {file}, which is empty.")
+    return kept
 
 
 def text(url: str) -> str:

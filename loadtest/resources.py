@@ -1,11 +1,16 @@
-"""What the store, its database and the load generator use up: counters, read at two moments, and what lies between them."""
+"""
+What the store, its database and the load generator use up: counters, read at two moments, and what lies between them. Of a process
+that was started here /proc tells it, of a store that somebody else has started, or on another machine, its own metrics.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import re
 import time
+import urllib.parse
 
 from bench import machine
 from loadtest import plain
@@ -13,19 +18,24 @@ from loadtest import plain
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)')
 OPERATION = re.compile(r'operation="([^"]*)"')
 POOL = 'pool="store"'
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def metrics(management: str) -> dict:
     """Of the store's own /metrics, what tells where the time goes; seconds and counts since its start."""
-    found = {"statements": {}, "orders": 0.0, "wait_s": 0.0, "waits": 0.0, "pool_s": 0.0, "pool_max": 0.0, "refused": 0.0, "gc_s": 0.0}
+    found = {"statements": {}, "orders": 0.0, "wait_s": 0.0, "waits": 0.0, "pool_s": 0.0, "pool_max": 0.0, "refused": 0.0, "gc_s": 0.0,
+             "cpu_s": 0.0, "machine_share": 0.0, "machine_cores": 0.0}
     names = {"store_database_wait_seconds_sum": "wait_s", "store_database_wait_seconds_count": "waits",
-             "store_database_refused_total": "refused", "jvm_gc_pause_seconds_sum": "gc_s"}
+             "store_database_refused_total": "refused", "jvm_gc_pause_seconds_sum": "gc_s",
+             "system_cpu_usage": "machine_share", "system_cpu_count": "machine_cores"}
     for line in plain.text(f"{management}/metrics").splitlines():
         sample = SAMPLE.match(line)
         if not sample:
             continue
         name, labels, value = sample[1], sample[2] or "", float(sample[3])
-        if name in names:
+        if name == "process_cpu_time_ns_total":
+            found["cpu_s"] += value / 1e9
+        elif name in names:
             found[names[name]] += value
         elif name == "store_orders_total" and 'status="pending"' in labels:
             found["orders"] += value
@@ -45,14 +55,31 @@ def machine_busy_s() -> float:
     return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
-def look(management: str, store_pid: int, database_pid: int) -> dict:
-    seen = {"at": time.monotonic(), "store": metrics(management) if management else None, "cpu_s": {}}
+def is_here(host: str) -> bool:
+    return urllib.parse.urlsplit(host).hostname in HERE
+
+
+def lock_waits(exporter: str) -> float:
+    """How many sessions of the database wait for a lock at this moment."""
+    for line in plain.text(f"{exporter}/metrics").splitlines():
+        sample = SAMPLE.match(line)
+        if sample and sample[1] == "pg_lock_waiting":
+            return float(sample[3])
+    raise plain.CannotAsk(f"{exporter}/metrics does not tell pg_lock_waiting: ops/exporters/postgres-queries.yml makes it.")
+
+
+def look(host: str, management: str, store_pid: int, database_pid: int) -> dict:
+    seen = {"at": time.monotonic(), "store": metrics(management) if management else None, "cpu_s": {}, "here": is_here(host)}
     if machine.HAS_PROC:
-        seen["cpu_s"] = {"machine": machine_busy_s(), "load": machine.family_cpu_us(os.getpid()) / 1e6}
-        if store_pid:
-            seen["cpu_s"]["store"] = machine.cpu_us(store_pid) / 1e6
+        seen["cpu_s"]["load"] = machine.family_cpu_us(os.getpid()) / 1e6
+        if seen["here"]:
+            seen["cpu_s"]["machine"] = machine_busy_s()
         if database_pid:
             seen["cpu_s"]["database"] = machine.family_cpu_us(database_pid) / 1e6
+    if machine.HAS_PROC and store_pid:
+        seen["cpu_s"]["store"] = machine.cpu_us(store_pid) / 1e6
+    elif seen["store"] and seen["store"]["cpu_s"]:
+        seen["cpu_s"]["store"] = seen["store"]["cpu_s"]
     return seen
 
 
@@ -66,6 +93,9 @@ def between(before: dict, after: dict) -> dict:
     one, other = before["store"], after["store"]
     if one is None or other is None:
         return used
+    if not after["here"] and other["machine_cores"] and math.isfinite(other["machine_share"]):
+        # A gauge: the JVM's own average since somebody asked it last, which was the look before or a scrape after it.
+        used["elsewhere"] = {"busy": round(other["machine_share"] * other["machine_cores"], 2), "cores": round(other["machine_cores"])}
     waits = other["waits"] - one["waits"]
     statements = {}
     for name, now in other["statements"].items():

@@ -13,10 +13,13 @@ from dataclasses import dataclass
 
 from bench import store as bench_store
 from bench.machine import Children
+from loadtest import plain
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LOCUSTFILE = ROOT / "loadtest" / "locustfile.py"
 DEFAULT_ADMIN = "admin@store.local"
+EVERYWHERE = ("127.0.0.1", "0.0.0.0", "::")
+"""Addresses to listen on that this machine calls localhost."""
 
 
 class CannotRun(Exception):
@@ -42,7 +45,7 @@ def running(host: str | None, management: str | None, environment) -> Store | No
     if not management and not host:
         management = f"http://localhost:{environment.get('STORE_MANAGEMENT_PORT') or 9000}"
     found = Store((host or f"http://localhost:{port}").rstrip("/"), (management or "").rstrip("/"),
-                  environment.get("STORE_ADMIN_EMAIL") or DEFAULT_ADMIN, environment.get("STORE_ADMIN_PASSWORD") or "")
+                  environment.get("STORE_ADMIN_EMAIL") or DEFAULT_ADMIN, plain.secret(environment, "STORE_ADMIN_PASSWORD"))
     if environment.get("STORE_DATA_DIR") or not host:
         found.data = pathlib.Path(environment.get("STORE_DATA_DIR") or "data")
     if found.data:
@@ -87,18 +90,28 @@ def own_store(folder: pathlib.Path, products: int, orders: int, settings: dict |
 
 
 @contextlib.contextmanager
-def announced(data: pathlib.Path | None, port: int):
+def announced(data: pathlib.Path | None, host: str, port: int):
     """Where ./store watch looks after this store, its Prometheus is told of the load test as long as it runs."""
     targets = data / "watch/config/targets" if data else None
     if not port or targets is None or not targets.is_dir():
         yield
         return
     target = targets / "locust.yml"
-    target.write_text(json.dumps([{"targets": [f"localhost:{port}"]}]) + "\n")
+    address = "localhost" if host in EVERYWHERE else host
+    target.write_text(json.dumps([{"targets": [f"{address}:{port}"]}]) + "\n")
     try:
         yield
     finally:
         target.unlink(missing_ok=True)
+
+
+def exporter(data: pathlib.Path | None) -> str:
+    """The URL of the postgres_exporter that ./store watch runs beside this store; empty where there is none."""
+    target = data / "watch/config/targets/postgres.yml" if data else None
+    if target is None or not target.is_file():
+        return ""
+    # JSON is what ./store watch writes.
+    return f"http://{json.loads(target.read_text())[0]['targets'][0]}"
 
 
 def locust(python: str, store: Store, words: list[str]) -> int:

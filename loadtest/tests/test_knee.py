@@ -1,10 +1,13 @@
 """The search for the knee, and what is said of it."""
 
+import contextlib
+import http.server
+import threading
 import unittest
 import xml.etree.ElementTree
 from collections import Counter
 
-from loadtest import knee, resources
+from loadtest import knee, plain, resources
 
 
 def made(users, good, **used):
@@ -76,14 +79,30 @@ class BottleneckTest(unittest.TestCase):
         self.assertNotIn("the load generator:", self.said(processes=2, cpu={"machine": 3.9, "load": 0.95}))
         self.assertIn("store 2.0, database 1.0", self.said(cpu={"machine": 3.9, "load": 0.5, "store": 2.0, "database": 1.0}))
         self.assertIn("stock.lock (812.0 ms each)", self.said(pool_share=0.95, pool_wait_ms=300.0, slowest_statements=slowest))
-        self.assertIn("waiting inside the database", self.said(pool_share=0.5, statements_under_way=8.0, slowest_statements=slowest))
+        self.assertIn("inside the database, for locks or for its disk;", self.said(pool_share=0.5, statements_under_way=8.0, slowest_statements=slowest))
         self.assertIn("not among what can be seen", self.said())
+
+
+    def test_locks_come_before_the_connections_that_wait_for_them(self):
+        slowest = [{"name": "stock.lock", "mean_ms": 812.0, "under_way": 14.0, "a_second": 17.0}]
+        full = {"pool_share": 0.95, "pool_wait_ms": 300.0, "statements_under_way": 14.0, "slowest_statements": slowest}
+        self.assertIn("locks in the database: 11.5 sessions waited for one, on average; most time went into stock.lock", self.said(lock_waits=11.5, **full))
+        self.assertIn("the connections to the database", self.said(lock_waits=3.0, **full))
+        self.assertIn("inside the database, for its disk;", self.said(lock_waits=0.0, statements_under_way=8.0))
+
+    def test_a_store_elsewhere_has_processors_of_its_own(self):
+        there = {"elsewhere": {"busy": 7.9, "cores": 8}}
+        self.assertIn("the CPU of the store's machine: 7.9 of 8 processors busy, store 6.0, everything else 1.9",
+                      self.said(cpu={"load": 0.5, "store": 6.0}, **there))
+        self.assertIn("the load generator", self.said(cpu={"load": 0.95, "store": 6.0}, **there))
+        self.assertIn("inside the database, for locks or for its disk or for its processors;",
+                      self.said(cpu={"load": 0.5, "store": 2.0}, statements_under_way=8.0, elsewhere={"busy": 3.0, "cores": 8}))
 
 
 class ResourcesTest(unittest.TestCase):
     def test_what_lies_between_two_looks(self):
         def look(at, orders, wait_s, pool_s, statement_s, times):
-            return {"at": at, "cpu_s": {"store": at * 0.75}, "store": {
+            return {"at": at, "here": True, "cpu_s": {"store": at * 0.75}, "store": {
                 "orders": orders, "wait_s": wait_s, "waits": times, "pool_s": pool_s, "pool_max": 10.0, "refused": 0.0, "gc_s": 0.0,
                 "statements": {"order.insert": {"s": statement_s, "times": times}}}}
 
@@ -91,6 +110,47 @@ class ResourcesTest(unittest.TestCase):
         self.assertEqual((10.0, 5.0, 0.5, 2.0), (found["orders_a_second"], found["pool_wait_ms"], found["pool_share"], found["statements_under_way"]))
         self.assertEqual({"name": "order.insert", "under_way": 2.0, "mean_ms": 100.0, "a_second": 20.0}, found["slowest_statements"][0])
         self.assertEqual({"store": 0.75}, found["cpu"])
+        self.assertNotIn("elsewhere", found)
+
+    def test_what_a_store_elsewhere_tells_of_itself(self):
+        cpu_ns = 5e9
+        lines = 'process_cpu_time_ns_total{} %s\nsystem_cpu_count 8.0\nsystem_cpu_usage 0.75\n'
+        with answering(lambda: lines % cpu_ns) as management:
+            before = resources.look("http://store.example.org:8080", management, 0, 0)
+            cpu_ns = 25e9
+            after = resources.look("http://store.example.org:8080", management, 0, 0)
+        after["at"] = before["at"] + 10
+        found = resources.between(before, after)
+        self.assertEqual(({"busy": 6.0, "cores": 8}, 2.0), (found["elsewhere"], found["cpu"]["store"]))
+        self.assertNotIn("machine", found["cpu"], "the processors here are not those that the store has")
+
+    def test_an_exporter_says_who_waits_for_a_lock(self):
+        with answering(lambda: '# TYPE pg_lock_waiting gauge\npg_lock_waiting{server="localhost:5432"} 7\n') as exporter:
+            self.assertEqual(7.0, resources.lock_waits(exporter))
+        with answering(lambda: "pg_up 1\n") as exporter, self.assertRaisesRegex(plain.CannotAsk, "does not tell pg_lock_waiting"):
+            resources.lock_waits(exporter)
+
+
+@contextlib.contextmanager
+def answering(text):
+    """The URL of somebody whose /metrics are this text."""
+    class Metrics(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = text().encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            """Nobody asks."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Metrics) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
 
 
 class PictureTest(unittest.TestCase):

@@ -179,6 +179,7 @@ class LiveTest(unittest.TestCase):
         self.assertIn('locust_request_failures_total{method="GET",name="GET /api/products/?q="} 0\n', seen)
         text(f"{page}/stop", b"")
         kept = until("the verdict", lambda: list(out.glob("*/verdict.json")), 30, process)
+        self.assertIn('locust_run_timestamp_seconds{event="end",scenario="Mixed Workload"', text(f"http://localhost:{metrics}/metrics"))
         first = json.loads(kept[0].read_text())
         self.assertEqual((["Mixed Workload"], "steady"), (first["scenarios"], first["shape"]))
         self.assertEqual(0, first["failures"])
@@ -188,8 +189,9 @@ class LiveTest(unittest.TestCase):
         kept = until("the verdict of the spike", lambda: (found := list(out.glob("*/verdict.json")))[1:] and sorted(found), 60, process)
         second = json.loads(kept[-1].read_text())
         self.assertEqual((["Database Intensive"], "spike"), (second["scenarios"], second["shape"]))
+        # Nobody has read anything of the second one, so nobody is waited for.
         process.terminate()
-        self.assertEqual(0, process.wait(60))
+        self.assertEqual(0, process.wait(20))
         self.assertFalse((targets / "locust.yml").exists(), "Prometheus still looks for a load test that is over")
 
     def test_a_master_and_two_workers(self):
@@ -207,7 +209,17 @@ class LiveTest(unittest.TestCase):
             return seen
 
         until("the workers' figures at the master", look, 60, master)
+        self.assertIn('locust_run_timestamp_seconds{event="start",scenario="Mixed Workload",shape="steady",users="8"}', seen["text"])
+        self.assertNotIn('event="end"', seen["text"])
+        # Whoever has read it once is waited for at the end, but not longer than until they have come.
+        until("the verdict", (out / "verdict.json").is_file, 60, master)
+        time.sleep(3)
+        self.assertIsNone(master.poll(), "gone before its end was read")
+        began = time.monotonic()
+        self.assertIn('event="end"', text(f"http://localhost:{metrics}/metrics"))
         said = master.communicate(timeout=60)[0]
+        self.assertLess(time.monotonic() - began, 15, said)
+        self.assertIn("Waiting until Prometheus has read the end of the run", said)
         verdict = json.loads((out / "verdict.json").read_text())
         self.assertEqual(0, verdict["failures"], said)
         self.assertGreater(verdict["requests"], 300, said)

@@ -8,6 +8,8 @@ import pathlib
 import re
 import shutil
 
+from rulebook import OPS
+
 UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 DURATION = r"(?:\d+(?:ms|[smhdw]))+"
 # for: 5m, …_interval: 15s, group_wait: 30s; ranges [5m] and [1h:5m]; offset 1d
@@ -33,6 +35,13 @@ def shorten(text, factor):
         return f"[{shorter(match['range'], factor)}{step}]"
 
     return SCRAPES.sub(rf"scrape_\1: {SCRAPE}", PLACES.sub(replaced, text))
+
+
+def kit(target, factor):
+    """What ./store watch needs, in a folder of its own."""
+    for folder in ("alertmanager", "exporters", "prometheus", "watch"):
+        copy(OPS / folder, target / folder, factor)
+    return target
 
 
 def copy(source, target, factor):

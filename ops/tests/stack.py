@@ -1,5 +1,6 @@
 """A store with a Redis, watched by ./store watch with this kit's own files: all of it real, on free ports, in a folder of its own."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -13,14 +14,18 @@ import urllib.parse
 
 from processes import end, free_port, request, wait_until
 from rulebook import OPS, ROOT
+from shorten import kit as shortened_kit
 
 INTERVALS = re.compile(r"(scrape_interval|scrape_timeout|evaluation_interval): \S+")
 
 
 class Stack:
-    """scrape: how many seconds pass between two looks. seed: products and orders to add before all else."""
+    """
+    scrape: how many seconds pass between two looks. seed: products and orders to add before all else. settings: variables of the
+    store and its watch. factor: how many times as fast time passes for alerts (shorten.py, which looks every two seconds).
+    """
 
-    def __init__(self, scratch, scrape, seed=None):
+    def __init__(self, scratch, scrape, seed=None, settings=None, factor=None):
         self.scratch = pathlib.Path(scratch)
         self.scrape = scrape
         self.data = self.scratch / "data"
@@ -35,9 +40,13 @@ class Stack:
             # All of the traffic comes from one address.
             "STORE_LIMITS_REQUESTS_PER_MINUTE": "1000000",
             "STORE_NAME": "pictures",
+            **(settings or {}),
         }
         self.seed = seed
+        self.factor = factor
         self.cleanup = contextlib.ExitStack()
+        # unittest leaves its cleanups undone when it is interrupted.
+        atexit.register(self.cleanup.close)
 
     def __enter__(self):
         with contextlib.ExitStack() as undo:
@@ -83,10 +92,13 @@ class Stack:
 
     def _watch(self):
         kit = self.scratch / "ops"
-        shutil.copytree(OPS, kit, ignore=shutil.ignore_patterns("tests", "grafana", "__pycache__"))
-        config = kit / "prometheus/prometheus.yml"
-        # Nothing else of it is changed.
-        config.write_text(INTERVALS.sub(rf"\g<1>: {self.scrape}s", config.read_text()))
+        if self.factor:
+            shortened_kit(kit, self.factor)
+        else:
+            shutil.copytree(OPS, kit, ignore=shutil.ignore_patterns("tests", "grafana", "__pycache__"))
+            config = kit / "prometheus/prometheus.yml"
+            # Nothing else of it is changed.
+            config.write_text(INTERVALS.sub(rf"\g<1>: {self.scrape}s", config.read_text()))
         log = self.scratch / "watch.log"
         watch = self._launch([sys.executable, kit / "watch", "--yes"], log)
         wait_until("the watch is up", lambda: "Ctrl-C" in log.read_text(), 300, watch, log)

@@ -24,7 +24,7 @@ import urllib.parse
 from bot import Bot
 from processes import ProcessesTest, end, free_port, request, wait_until
 from rulebook import OPS, ROOT, Rule, queries, read_rules, selectors
-from shorten import DURATION, SCRAPES, copy, shorter
+from shorten import DURATION, SCRAPES, kit, shorter
 
 FACTOR = 15
 TOKEN = "123456:test_Token-of-the-stand-in"
@@ -74,18 +74,12 @@ class Load:
                 self.answers["none"] = self.answers.get("none", 0) + 1
 
 
-def copy_of_kit(target):
-    for folder in ("alertmanager", "exporters", "prometheus", "watch"):
-        copy(OPS / folder, target / folder, FACTOR)
-    return target
-
-
 class CopyTest(unittest.TestCase):
     def test_the_copy_is_what_is_shipped_but_for_durations(self):
         with tempfile.TemporaryDirectory() as scratch:
-            kit = copy_of_kit(pathlib.Path(scratch))
-            files = [file.relative_to(kit) for file in sorted(kit.rglob("*")) if file.is_file()]
-            pairs = [pair for file in files for pair in self.durations(file, (OPS / file).read_text(), (kit / file).read_text())]
+            short = kit(pathlib.Path(scratch), FACTOR)
+            files = [file.relative_to(short) for file in sorted(short.rglob("*")) if file.is_file()]
+            pairs = [pair for file in files for pair in self.durations(file, (OPS / file).read_text(), (short / file).read_text())]
         self.assertGreater(len(pairs), 100)
         for file, before, after in pairs:
             self.assertEqual(shorter(before, FACTOR), after, f"{file}: {before}")
@@ -132,7 +126,7 @@ class LiveTest(ProcessesTest):
         password = (cls.data / "admin-password.txt").read_text().strip()
         signed_in = request(f"http://127.0.0.1:{cls.port}/api/auth/login", {"email": "admin@store.local", "password": password})[1]
         cls.token = signed_in["access_token"]
-        cls.kit = copy_of_kit(cls.scratch / "ops")
+        cls.kit = kit(cls.scratch / "ops", FACTOR)
         cls.start_watch()
 
     @classmethod

@@ -28,6 +28,7 @@ class Measured:
         self.seconds = {}
         self.failures = {}
         self.users = {}
+        self.began = time.time()
 
     def user(self, kind, number):
         with self.lock:
@@ -45,6 +46,8 @@ class Measured:
         with self.lock:
             lines = ["# TYPE locust_users gauge"]
             lines += [f'locust_users{{user_class="{kind}"}} {number}' for kind, number in self.users.items()]
+            lines += ["# TYPE locust_run_timestamp_seconds gauge"]
+            lines += [f'locust_run_timestamp_seconds{{event="start",scenario="Traffic",shape="steady",users="{len(self.users)}"}} {self.began:.3f}']
             lines += ["# TYPE locust_request_duration_seconds histogram"]
             for key, counts in self.buckets.items():
                 total = 0

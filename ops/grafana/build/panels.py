@@ -342,7 +342,7 @@ def _variables(job, metric):
 
 
 def _annotations():
-    def marked(name, color, expr, title, details=""):
+    def marked(name, color, expr, title, details="", **more):
         return {
             "name": name,
             "enable": True,
@@ -355,6 +355,7 @@ def _annotations():
             "titleFormat": title,
             "textFormat": details,
             "tagKeys": "",
+            **more,
         }
 
     firing = 'max by (alertname, severity, instance) (ALERTS{alertstate="firing",severity=~"critical|warning"}%s)'
@@ -367,7 +368,16 @@ def _annotations():
             'count by (version) (store_build_info{job="store"}) unless count by (version) (last_over_time(store_build_info{job="store"}[6h] offset 1m))',
             "Version {{version}}",
         ),
-        marked("Load tests", "yellow", "sum(locust_users) > 0 unless sum(locust_users offset 1m) > 0", "Load test"),
+        # The value is the moment itself, in milliseconds, so that the mark stands right there at any zoom. Half an hour, since whoever
+        # tells the end of a run is gone soon after it, and a step is that long where a day or two are looked at.
+        marked(
+            "Load tests",
+            "yellow",
+            "1000 * max by (event, scenario, shape, users) (last_over_time(locust_run_timestamp_seconds[30m]))",
+            "Load test: {{event}}",
+            "{{scenario}}, {{users}} users, {{shape}}",
+            useValueForTime="on",
+        ),
     ]
 
 

@@ -2,7 +2,7 @@
 Load test: what the clients see beside what the server does.
 
 The clients' measures come from the load test's own /metrics: locust_users{user_class}, locust_request_duration_seconds (a histogram)
-and locust_request_failures_total, both by method and name.
+and locust_request_failures_total, both by method and name. When a run began and ended is marked on every board (panels.py).
 """
 
 from panels import AMBER, A_SECOND, BLUE, RED, above, board, column, graph, processor, quantile, query, table, tile, top
