@@ -24,10 +24,12 @@ final class RedisServer implements AutoCloseable {
     }
 
     static RedisServer start() {
+        return new RedisServer(freePort());
+    }
+
+    private static int freePort() {
         try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            var port = socket.getLocalPort();
-            socket.close();
-            return new RedisServer(port);
+            return socket.getLocalPort();
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -165,7 +165,8 @@ class Database {
         // Hikari's enum hides the annotation's short name.
         @java.lang.Override
         public SQLExceptionOverride.Override adjudicate(SQLException failure) {
-            return READ_ONLY.equals(failure.getSQLState()) ? SQLExceptionOverride.Override.MUST_EVICT
+            return READ_ONLY.equals(failure.getSQLState())
+                    ? SQLExceptionOverride.Override.MUST_EVICT
                     : SQLExceptionOverride.Override.CONTINUE_EVICT;
         }
     }
