@@ -36,7 +36,7 @@ class DrainIT {
             Thread.sleep(300);
             var told = System.nanoTime();
             store.process.destroy();
-            awaitReadiness(store, 503, Duration.ofMillis(1_000));
+            awaitReadiness(store, 503, Duration.ofSeconds(1));
             while (since(told).toMillis() < 2_500) {
                 var answer = Wire.send(store.port, GET);
                 assertThat(answer.status()).isEqualTo(200);
