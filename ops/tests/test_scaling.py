@@ -254,6 +254,8 @@ class ScalingTest(ProcessesTest):
         self.replica_goes(lambda: self.shop.replica.signal(signal.SIGKILL), self.shop.replica.start, "dead")
 
     def replica_goes(self, away, back, how):
+        sold = self.product()
+        # The newest of its category.
         product = self.product()
         paths = [f"/api/products/{product}", f"/api/products/?category={self.category}&sort=newest"]
         answers, slowest = collections.Counter(), [0.0]
@@ -271,7 +273,7 @@ class ScalingTest(ProcessesTest):
             return [store.metric("store_replicas_usable") for store in self.shop.stores]
 
         wait_until("every store reads from the replica", lambda: usable() == [1, 1, 1], 30)
-        with Crowd(len(readers), read), Buyers(self.shop.proxy, self.tokens[:4], self.product()) as buyers:
+        with Crowd(len(readers), read), Buyers(self.shop.proxy, self.tokens[:4], sold) as buyers:
             time.sleep(1.5)
             home = [store.metric('store_replica_reads_total{result="home"') for store in self.shop.stores]
             away()
