@@ -25,7 +25,7 @@ from elastic import java
 from rulebook import OPS, ROOT
 
 HOME = ROOT / "target/ops/images"
-PACKAGES = ("buildah", "podman", "runc", "netavark", "aardvark-dns", "mmdebstrap", "ca-certificates")
+PACKAGES = ("buildah", "podman", "runc", "netavark", "aardvark-dns", "iptables", "mmdebstrap", "ca-certificates")
 # What the store's image is made of.
 SOURCES = ("Dockerfile", ".dockerignore", "mvnw", "pom.xml", ".mvn", "src/main", "ops/image")
 # crun refuses a machine with both versions of cgroups, and an unprivileged one's limits can't be raised.
