@@ -149,7 +149,7 @@ class Composed:
         """Everything of it, whatever state it is in; also what a run that was killed has left."""
         names = podman("ps", "-aq", "--filter", f"label=com.docker.compose.project={PROJECT}", check=False).stdout.split()
         if names:
-            podman("rm", "-f", "-t", "0", *names, check=False)
+            podman("rm", "-f", "-v", "-t", "0", *names, check=False)
         for kind in ("volume", "network"):
             mine = podman(kind, "ls", "-q", check=False).stdout.split()
             for name in mine:

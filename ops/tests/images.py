@@ -66,7 +66,6 @@ def environment():
     run = f"/run/store-images-{hashlib.sha256(str(HOME).encode()).hexdigest()[:8]}"
     (HOME / "containers.conf").write_text(CONTAINERS.format(home=HOME))
     (HOME / "storage.conf").write_text(STORAGE.format(home=HOME, run=run))
-    (HOME / "policy.json").write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
     (HOME / "registries.conf").write_text("")
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("STORE_")},

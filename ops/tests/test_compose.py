@@ -3,6 +3,7 @@ compose.yaml: whether it holds together and fits what it mounts, and what it doe
 for the images that only a registry has (standins.py). The store's own image is made by its own Dockerfile.
 """
 
+import atexit
 import json
 import os
 import pathlib
@@ -297,7 +298,7 @@ class ImageTest(unittest.TestCase):
         cls.image = images.store_image("localhost/store-tests/product-store:1")
 
     def run_store(self, *words, options=(), check=True):
-        return podman("run", "--rm", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", *options, self.image, *words, check=check)
+        return podman("run", "--rm", "--no-healthcheck", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "all", *options, self.image, *words, check=check)
 
     def test_it_says_what_it_is_and_is_nobodys(self):
         about = json.loads(images.call("podman", "image", "inspect", self.image))[0]
@@ -305,7 +306,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(("10001:10001", "/app"), (about["Config"]["User"], about["Config"]["WorkingDir"]))
         self.assertEqual({"8080/tcp", "9000/tcp"}, set(about["Config"]["ExposedPorts"]))
         self.assertEqual({"/data"}, set(about["Config"]["Volumes"]))
-        self.assertEqual(["CMD", "/app/healthy"], about["HealthCheck"]["Test"])
+        self.assertEqual(["CMD", "/app/healthy"], about["Healthcheck"]["Test"])
 
     def test_it_stays_itself(self):
         done = podman("run", "--rm", "--entrypoint", "/bin/sh", self.image, "-c", "touch /app/lib/x /app/product-store.jar /etc/x; id -u", check=False)
@@ -316,7 +317,7 @@ class ImageTest(unittest.TestCase):
         """-XX:AOTMode=on ends Java where the cache can't be used."""
         options = variables_of_image(self.image)["STORE_JAVA_OPTS"] + " -XX:AOTMode=on"
         done = self.run_store("nothing", options=["--memory", "512m", "-e", f"STORE_JAVA_OPTS={options}"], check=False)
-        self.assertEqual(f"There is no verb \"nothing\"; see ./store help.\n", done.stderr)
+        self.assertEqual("There is no verb \"nothing\"; see ./store help.\n", done.stderr)
         done = self.run_store("nothing", options=["-e", f"STORE_JAVA_OPTS={options} -XX:-UseCompactObjectHeaders"], check=False)
         self.assertIn("AOT", done.stdout + done.stderr)
         self.assertNotIn("There is no verb", done.stderr)
@@ -380,6 +381,8 @@ class LiveTest(unittest.TestCase):
         standins.stand_in("shipper", "localhost/store-tests/shipper:1")
         cls.project.remove()
         cls.addClassCleanup(cls.project.remove)
+        # unittest leaves its cleanups undone when it is interrupted.
+        atexit.register(cls.project.remove)
         cls.project.up()
         cls.sign_in()
 
@@ -456,13 +459,15 @@ class LiveTest(unittest.TestCase):
         wait_until("some requests", lambda: sum(each["num_requests"] for each in total()["stats"]) > 20, 60)
         self.assertEqual([], total()["errors"])
         wait_until("Prometheus sees them", lambda: (self.value("sum(locust_request_duration_seconds_count)") or 0) > 0, 30)
-        self.assertEqual(200, request(f"{page}/stop")[0])
+        self.assertEqual(200, request(f"{page}/stop", method="POST")[0])
 
     def test_4_nothing_but_pages_answers_and_only_here(self):
         published = {}
         for name in self.project.services:
             bindings = self.project.inspect(name)["HostConfig"]["PortBindings"] or {}
             for inner, hosts in bindings.items():
+                if hosts is None:
+                    continue
                 self.assertEqual(["127.0.0.1"], [each["HostIp"] for each in hosts], name)
                 published[name] = (int(inner.split("/")[0]), int(hosts[0]["HostPort"]))
         self.assertEqual({name: port for name, port in PAGES.items() if name not in self.LEFT_OUT}, {name: inner for name, (inner, _) in published.items()})
@@ -516,7 +521,10 @@ class LiveTest(unittest.TestCase):
         self.sign_in()
         for order in (self.sold, last):
             found = request(self.store(f"/api/orders/{order['id']}"), headers=self.authorization)[1]
-            self.assertEqual(order, found)
+            # The load test's back office may have confirmed it in between.
+            for member in ("number", "customer", "items", "total", "created_at"):
+                self.assertEqual(order[member], found[member])
+            self.assertEqual(order["history"], found["history"][:1])
             self.assertTrue(self.lines(order["id"]))
             self.assertTrue(self.trace(order["history"][0]["trace_id"]))
         self.assertEqual([], request(self.store("/api/inventory/audit"), headers=self.authorization)[1]["items"])
