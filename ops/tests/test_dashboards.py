@@ -115,8 +115,8 @@ class ProvisioningTest(unittest.TestCase):
         self.assertFalse(any(each["editable"] for each in sources.values()))
         interval = yaml.safe_load((OPS / "prometheus/prometheus.yml").read_text())["global"]["scrape_interval"]
         self.assertEqual(interval, sources["prometheus"]["jsonData"]["timeInterval"])
-        # Grafana would take a single one for a variable of the environment.
-        self.assertEqual([], re.findall(r"(?<!\$)\$(?!\$)\S*", re.sub(r"\$\$", "", re.sub(r"(?m)^\s*#.*$", "", text))))
+        # Grafana takes a single one for a variable of the environment.
+        self.assertEqual(["$STORE_LOG_READER_PASSWORD"], re.findall(r"(?<!\$)\$(?!\$)\S*", re.sub(r"\$\$", "", re.sub(r"(?m)^\s*#.*$", "", text))))
 
     def test_dashboards_are_provided_and_can_not_be_changed(self):
         (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/store.yml").read_text())["providers"]

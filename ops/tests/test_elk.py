@@ -109,7 +109,7 @@ class SetupTest(ElkTest):
         done = self.elastic.setup("--without", "lifecycle", STORE_LOG_WRITER_PASSWORD="secret-canary")
         self.assertEqual(1, done.returncode, done.stdout)
         # This one's texts can't be taken apart as its own index of roles wants it.
-        self.assertIn("role of the writer: PUT /_security/role/store-log-writer was answered with 400", done.stderr)
+        self.assertIn("role of store-log-writer: PUT /_security/role/store-log-writer was answered with 400", done.stderr)
         self.assertNotIn("secret-canary", done.stdout + done.stderr)
         done = self.elastic.setup(ELASTICSEARCH_PASSWORD="wrong-canary")
         self.assertEqual(1, done.returncode)
@@ -475,6 +475,20 @@ class SecuredServerTest(unittest.TestCase):
         names = ["lifecycle.json", "lifecycle-settings.json", "template.json", "writer.json"]
         self.assertEqual([json.loads((OPS / "elasticsearch" / name).read_text()) for name in names], bodies[:4])
         self.assertEqual(('a "b" \\ c§', ["store-log-writer"]), (bodies[4]["password"], bodies[4]["roles"]))
+
+    def test_those_who_are_given_a_password_are_made_too(self):
+        users = {"store-log-reader": "reader.json", "store-trace-keeper": "trace-keeper.json"}
+        more = [f"/_security/{what}/{name}" for name in users for what in ("role", "user")] + ["/_security/user/kibana_system/_password"]
+        self.server.answers |= {path: [(200, "{}")] for path in more}
+        passwords = {"STORE_LOG_READER_PASSWORD": "of the reader", "STORE_TRACE_KEEPER_PASSWORD": "of the keeper", "KIBANA_SYSTEM_PASSWORD": "of Kibana"}
+        done = self.setup_server(STORE_LOG_WRITER_PASSWORD="long enough", **passwords)
+        self.assertEqual(0, done.returncode, done.stderr)
+        asked = {path: json.loads(body) for _, path, _, body in self.server.asked}
+        self.assertEqual(self.paths + more, list(asked))
+        for name, file in users.items():
+            self.assertEqual(json.loads((OPS / "elasticsearch" / file).read_text()), asked[f"/_security/role/{name}"])
+            self.assertEqual([name], asked[f"/_security/user/{name}"]["roles"])
+        self.assertEqual(list(passwords.values()), [asked[path]["password"] for path in more if path.startswith("/_security/user/")])
 
     def test_a_refusal_is_told(self):
         self.server.answers["/_security/role/store-log-writer"] = [(403, '{"error":"not you"}')]

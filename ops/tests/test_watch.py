@@ -124,6 +124,8 @@ class DatabaseTest(unittest.TestCase):
         ):
             settings = {"STORE_DB_URL": url, "STORE_DB_USER": "me", "STORE_DB_PASSWORD": "s3 cr&t"}
             self.assertEqual({"DATA_SOURCE_URI": uri, "DATA_SOURCE_USER": "me", "DATA_SOURCE_PASS": "s3 cr&t"}, database.own(settings))
+        kept = database.own({"STORE_DB_URL": "jdbc:postgresql://h/d", "STORE_DB_USER": "me", "STORE_DB_PASSWORD_FILE": "/run/secrets/database"})
+        self.assertEqual({"DATA_SOURCE_URI": "h/d?sslmode=disable", "DATA_SOURCE_USER": "me", "DATA_SOURCE_PASS_FILE": "/run/secrets/database"}, kept)
         self.assertEqual("you", database.own({"STORE_DB_URL": "jdbc:postgresql://h/d?user=you&password=x"})["DATA_SOURCE_USER"])
 
 

@@ -104,7 +104,7 @@ class Watch:
         self.environment = environment
         self.data = pathlib.Path(environment.get("STORE_DATA_DIR") or "data")
         self.store_port = self.port("STORE_MANAGEMENT_PORT", 9000)
-        self.redis = environment.get("STORE_REDIS_URL")
+        self.redis = redis(environment)
         self.jaeger = programs.jaeger(environment)
         self.database()
         if not self.environment.get("STORE_DB_URL") and not self.data.is_dir():
@@ -278,6 +278,15 @@ class Watch:
         return f"Traces come from a store that was started with OTEL_EXPORTER_OTLP_ENDPOINT={there} OTEL_TRACES_SAMPLER_ARG=1."
 
 
+def redis(environment):
+    """The address of the store's Redis, or None."""
+    file = environment.get("STORE_REDIS_URL_FILE")
+    try:
+        return pathlib.Path(file).read_text().strip() if file else environment.get("STORE_REDIS_URL")
+    except OSError as error:
+        raise CannotWatch(f"STORE_REDIS_URL_FILE is {file}, which can't be read ({error.strerror}).") from None
+
+
 def answers(url):
     try:
         with urllib.request.urlopen(url, timeout=10) as answer:
@@ -327,7 +336,7 @@ def ask(question):
 
 
 def provide(agreed):
-    lacking = programs.missing(name for name in programs.PROGRAMS if name != "redis_exporter" or os.environ.get("STORE_REDIS_URL"))
+    lacking = programs.missing(name for name in programs.PROGRAMS if name != "redis_exporter" or redis(os.environ))
     if not lacking:
         return
     say(f"Not on this machine: {', '.join(lacking)}.")

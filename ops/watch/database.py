@@ -13,7 +13,7 @@ class BadAddress(Exception):
 
 
 def own(environment):
-    """The exporter's settings for a PostgreSQL of one's own: STORE_DB_URL, STORE_DB_USER, STORE_DB_PASSWORD."""
+    """The exporter's settings for a PostgreSQL of one's own: STORE_DB_URL, STORE_DB_USER, STORE_DB_PASSWORD or the file that holds it."""
     # jdbc:postgresql://host:port/database?parameters; host, port and database may be missing.
     match = re.fullmatch(r"jdbc:postgresql:(?://(?P<hosts>[^/?]*)/|/)?(?P<name>[^?/]*)(?:\?(?P<rest>.*))?", environment["STORE_DB_URL"])
     if not match:
@@ -23,10 +23,12 @@ def own(environment):
     host = (match["hosts"] or "localhost").split(",")[0]
     user = environment.get("STORE_DB_USER") or given.get("user", "")
     mode = given.get("sslmode")
+    file = environment.get("STORE_DB_PASSWORD_FILE")
+    secret = {"DATA_SOURCE_PASS_FILE": file} if file else {"DATA_SOURCE_PASS": environment.get("STORE_DB_PASSWORD") or given.get("password", "")}
     return {
         "DATA_SOURCE_URI": f"{host}/{match['name'] or user}?sslmode={mode if mode in SSL_MODES else 'disable'}",
         "DATA_SOURCE_USER": user,
-        "DATA_SOURCE_PASS": environment.get("STORE_DB_PASSWORD") or given.get("password", ""),
+        **secret,
     }
 
 

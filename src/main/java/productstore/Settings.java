@@ -1,7 +1,9 @@
 package productstore;
 
+import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.sql.DriverManager;
@@ -11,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 import productstore.telemetry.LogOutput;
 
 /**
- * What a person may set, read once from the environment. A variable that is empty counts as not set.
+ * What a person may set, read once from the environment. A variable that is empty counts as not set. What is secret may stand in
+ * a file instead, which the variable of the same name with {@code _FILE} at its end names.
  *
  * @param port of the API and the web pages
  * @param managementPort of metrics and health
@@ -58,7 +61,7 @@ record Settings(
         }
         DatabaseAddress database = read.database();
         String email = read.text("STORE_ADMIN_EMAIL");
-        String password = read.text("STORE_ADMIN_PASSWORD");
+        String password = read.secret("STORE_ADMIN_PASSWORD");
         if (database != null && (email == null) != (password == null)) {
             throw new StartupFailure("With STORE_DB_URL an administrator needs both STORE_ADMIN_EMAIL and"
                     + " STORE_ADMIN_PASSWORD; set the missing one, or neither.");
@@ -91,6 +94,28 @@ record Settings(
         String text(String name) {
             String value = environment.get(name);
             return value == null || value.isBlank() ? null : value.strip();
+        }
+
+        /** From the variable, or from the file that name_FILE names; what that holds is never repeated. */
+        @Nullable
+        String secret(String name) {
+            String value = text(name);
+            Path file = path(name + "_FILE");
+            if (file == null) {
+                return value;
+            }
+            if (value != null) {
+                throw new StartupFailure("Both " + name + " and " + name + "_FILE are set; give one of them.");
+            }
+            try {
+                String kept = Files.readString(file).strip();
+                if (!kept.isEmpty()) {
+                    return kept;
+                }
+            } catch (IOException e) {
+                throw new StartupFailure(name + "_FILE is " + file + ", which can't be read (" + e + ").", e);
+            }
+            throw new StartupFailure(name + "_FILE is " + file + ", which is empty.");
         }
 
         int port(String name, int otherwise) {
@@ -160,7 +185,7 @@ record Settings(
 
         @Nullable
         URI redisUrl() {
-            String text = text("STORE_REDIS_URL");
+            String text = secret("STORE_REDIS_URL");
             if (text == null) {
                 return null;
             }
@@ -181,7 +206,7 @@ record Settings(
         DatabaseAddress database() {
             String url = text("STORE_DB_URL");
             String user = text("STORE_DB_USER");
-            String password = text("STORE_DB_PASSWORD");
+            String password = secret("STORE_DB_PASSWORD");
             if (url == null) {
                 if (user != null || password != null) {
                     throw new StartupFailure("STORE_DB_USER and STORE_DB_PASSWORD are for a database of your own;"
