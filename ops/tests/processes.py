@@ -58,7 +58,7 @@ def wait_until(what, ready, seconds, process=None, log=None):
 
 class ProcessesTest(unittest.TestCase):
     @classmethod
-    def launch(cls, command, log, environment=None, cwd=None):
+    def launch(cls, command, log, environment=None, cwd=None, **more):
         with open(log, "wb") as output:
             process = subprocess.Popen(
                 [str(word) for word in command],
@@ -68,6 +68,7 @@ class ProcessesTest(unittest.TestCase):
                 env=environment,
                 cwd=cwd,
                 start_new_session=True,
+                **more,
             )
         cls.addClassCleanup(end, process)
         # unittest leaves its cleanups undone when it is interrupted.

@@ -28,6 +28,7 @@ final class DataCommands {
         try (ChosenDatabase database = ChosenDatabase.toCommand(settings)) {
             DatabaseAddress address = database.address();
             PGSimpleDataSource source = new PGSimpleDataSource();
+            source.setTargetServerType("primary");
             source.setUrl(address.url());
             source.setUser(address.user());
             source.setPassword(address.password());

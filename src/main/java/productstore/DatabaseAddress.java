@@ -10,7 +10,7 @@ import java.util.Properties;
 /**
  * Where a PostgreSQL is and who signs in.
  *
- * @param url a JDBC address
+ * @param url a JDBC address; it may name several servers, of which one at a time is the primary
  */
 record DatabaseAddress(String url, String user, String password) {
     private static final int OLDEST_VERSION = 150000;
@@ -25,6 +25,8 @@ record DatabaseAddress(String url, String user, String password) {
         if (!password.isEmpty()) {
             properties.setProperty("password", password);
         }
+        // Of several servers the one that takes writes; which one that is changes when one fails.
+        properties.setProperty("targetServerType", "primary");
         properties.setProperty("connectTimeout", CONNECT_LIMIT_S);
         properties.setProperty("loginTimeout", CONNECT_LIMIT_S);
         try (Connection connection = DriverManager.getConnection(url, properties);

@@ -10,6 +10,7 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import productstore.platform.TrustedProxies;
 import productstore.telemetry.LogOutput;
 
 /**
@@ -25,6 +26,8 @@ import productstore.telemetry.LogOutput;
  * @param demo whether an empty catalogue is filled with the demo's
  * @param redisUrl of the cache that several stores share, or null for none
  * @param rateLimit whether clients are limited
+ * @param trustedProxies addresses and networks of proxies whose X-Forwarded-For is believed, with commas between
+ * @param replicaUrl a JDBC address of one or several replicas of the database, or null for none
  * @param logFormat how lines look on standard output, or null: for a person on a terminal, else as JSON
  * @param logFile where they go too, or null
  */
@@ -37,6 +40,8 @@ record Settings(
         @Nullable String adminPassword,
         boolean demo,
         boolean rateLimit,
+        String trustedProxies,
+        @Nullable String replicaUrl,
         @Nullable URI redisUrl,
         LogOutput.@Nullable Format logFormat,
         @Nullable Path logFile) {
@@ -84,6 +89,8 @@ record Settings(
                 password,
                 read.choice("STORE_DEMO", "true", "false", database == null),
                 read.choice("STORE_RATE_LIMIT", "on", "off", true),
+                read.trustedProxies(),
+                read.replicaUrl(database),
                 read.redisUrl(),
                 read.logFormat(),
                 read.path("STORE_LOG_FILE"));
@@ -181,6 +188,37 @@ record Settings(
                 throw new StartupFailure(
                         "OTEL_TRACES_SAMPLER_ARG must be a share from 0 to 1 such as 0.1, not \"" + share + "\".");
             }
+        }
+
+        String trustedProxies() {
+            String text = text("STORE_TRUSTED_PROXIES");
+            try {
+                TrustedProxies.of(text == null ? "" : text);
+                return text == null ? "" : text;
+            } catch (IllegalArgumentException e) {
+                throw new StartupFailure(
+                        "STORE_TRUSTED_PROXIES must be addresses and networks such as 192.0.2.7, 10.0.0.0/8; \""
+                                + e.getMessage() + "\" is neither.",
+                        e);
+            }
+        }
+
+        @Nullable
+        String replicaUrl(@Nullable DatabaseAddress database) {
+            String url = text("STORE_DB_REPLICA_URL");
+            if (url == null) {
+                return null;
+            }
+            if (database == null) {
+                throw new StartupFailure("STORE_DB_REPLICA_URL is for replicas of a database of your own;"
+                        + " set STORE_DB_URL too, or neither for the embedded one.");
+            }
+            if (!url.startsWith("jdbc:postgresql://") || !isAddress(url)) {
+                // Not repeated here: it may hold a password.
+                throw new StartupFailure("STORE_DB_REPLICA_URL must be a JDBC address such as"
+                        + " jdbc:postgresql://replica1:5432,replica2:5432/store.");
+            }
+            return url;
         }
 
         @Nullable

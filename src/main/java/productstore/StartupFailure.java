@@ -1,8 +1,9 @@
 package productstore;
 
-import java.net.URI;
 import java.sql.SQLException;
 import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.springframework.boot.web.server.PortInUseException;
 import productstore.embedded.CannotStart;
@@ -10,6 +11,7 @@ import productstore.embedded.CannotStart;
 /** A reason not to start that a person can do something about. The message is the one sentence they are told. */
 final class StartupFailure extends RuntimeException {
     private static final long serialVersionUID = 1;
+    private static final Pattern PLACE = Pattern.compile("jdbc:postgresql://([^/?@]+(?:/[^?]*)?)(?:\\?.*)?");
 
     StartupFailure(String sentence) {
         super(sentence);
@@ -54,6 +56,12 @@ final class StartupFailure extends RuntimeException {
     static StartupFailure ofConnection(String jdbcUrl, String user, SQLException cause) {
         String place = placeOf(jdbcUrl);
         String state = cause.getSQLState() == null ? "" : cause.getSQLState();
+        if (firstLine(cause).contains("targetServerType")) {
+            return new StartupFailure(
+                    "The database at " + place + " takes no writes; STORE_DB_URL must name the primary, alone or with its"
+                            + " replicas.",
+                    cause);
+        }
         String sentence = switch (state) {
             case "28P01", "28000" ->
                 "The database at " + place + " refuses the user \"" + user
@@ -73,16 +81,9 @@ final class StartupFailure extends RuntimeException {
                 : message.lines().findFirst().orElse("");
     }
 
-    /** Host, port and database of a JDBC address. */
+    /** Hosts, ports and database of a JDBC address. */
     static String placeOf(String jdbcUrl) {
-        try {
-            URI address = URI.create(jdbcUrl.substring("jdbc:".length()));
-            if (address.getHost() != null) {
-                return address.getHost() + (address.getPort() < 0 ? "" : ":" + address.getPort()) + address.getPath();
-            }
-        } catch (IllegalArgumentException e) {
-            // PostgreSQL's driver takes several hosts, a URI doesn't.
-        }
-        return "STORE_DB_URL";
+        Matcher place = PLACE.matcher(jdbcUrl);
+        return place.matches() ? place.group(1) : "STORE_DB_URL";
     }
 }

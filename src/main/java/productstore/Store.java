@@ -136,19 +136,18 @@ public class Store {
             var sources = context.getEnvironment().getPropertySources();
             sources.addFirst(new MapPropertySource(
                     "settings",
-                    Map.of(
-                            "server.port",
-                            settings.port(),
-                            "management.server.port",
-                            settings.managementPort(),
-                            "store.rate-limit",
-                            settings.rateLimit() ? "on" : "off",
-                            "store.redis-url",
-                            Objects.toString(settings.redisUrl(), ""),
-                            "management.opentelemetry.resource-attributes.service.version",
-                            service.version(),
-                            "management.opentelemetry.resource-attributes.service.instance.id",
-                            service.node())));
+                    Map.ofEntries(
+                            Map.entry("server.port", settings.port()),
+                            Map.entry("management.server.port", settings.managementPort()),
+                            Map.entry("store.rate-limit", settings.rateLimit() ? "on" : "off"),
+                            Map.entry("store.redis-url", Objects.toString(settings.redisUrl(), "")),
+                            Map.entry("store.trusted-proxies", settings.trustedProxies()),
+                            Map.entry("store.replica-url", Objects.toString(settings.replicaUrl(), "")),
+                            Map.entry(
+                                    "management.opentelemetry.resource-attributes.service.version", service.version()),
+                            Map.entry(
+                                    "management.opentelemetry.resource-attributes.service.instance.id",
+                                    service.node()))));
             sources.addFirst(database.asProperties());
         });
         return application;

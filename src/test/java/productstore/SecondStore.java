@@ -1,8 +1,8 @@
 package productstore;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.core.env.Environment;
@@ -22,17 +22,28 @@ final class SecondStore implements AutoCloseable {
      * @param settings what is different, {@code store.redis-url} for example
      */
     static SecondStore beside(Environment first, Map<String, String> settings) {
-        var arguments =
-                new ArrayList<>(List.of("--server.port=0", "--management.server.port=0", "--store.rate-limit=off"));
+        var all = new TreeMap<>(
+                Map.of("server.port", "0", "management.server.port", "0", "store.rate-limit", "off"));
         for (var name : List.of("url", "username", "password")) {
-            arguments.add("--spring.datasource." + name + "=" + first.getProperty("spring.datasource." + name));
+            all.put("spring.datasource." + name, String.valueOf(first.getProperty("spring.datasource." + name)));
         }
-        settings.forEach((name, value) -> arguments.add("--" + name + "=" + value));
-        return new SecondStore(new SpringApplicationBuilder(Store.class).run(arguments.toArray(String[]::new)));
+        all.putAll(settings);
+        return new SecondStore(new SpringApplicationBuilder(Store.class)
+                .run(all.entrySet().stream()
+                        .map(setting -> "--" + setting.getKey() + "=" + setting.getValue())
+                        .toArray(String[]::new)));
     }
 
     Client anyone() {
-        return new Client("http://127.0.0.1:" + context.getEnvironment().getProperty("local.server.port"), null);
+        return new Client("http://127.0.0.1:" + port("local.server.port"), null);
+    }
+
+    int managementPort() {
+        return port("local.management.port");
+    }
+
+    private int port(String name) {
+        return context.getEnvironment().getRequiredProperty(name, Integer.class);
     }
 
     @Override

@@ -2,11 +2,6 @@ package productstore;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
-import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -34,8 +29,7 @@ import org.springframework.test.context.DynamicPropertySource;
 @DirtiesContext
 class SharedCacheTest extends StoreTest {
     private static final Duration LIMIT = Duration.ofSeconds(60);
-    private static final int REDIS_PORT = freePort();
-    private static Process redis = startRedis();
+    private static final RedisServer REDIS = RedisServer.start();
 
     @Autowired
     private Environment environment;
@@ -47,12 +41,12 @@ class SharedCacheTest extends StoreTest {
 
     @DynamicPropertySource
     static void redis(DynamicPropertyRegistry properties) {
-        properties.add("store.redis-url", () -> url());
+        properties.add("store.redis-url", REDIS::url);
     }
 
     @BeforeEach
     void startSecondStore() {
-        second = SecondStore.beside(environment, Map.of("store.redis-url", url()));
+        second = SecondStore.beside(environment, Map.of("store.redis-url", REDIS.url()));
         await(() -> metric("store_redis_up") == 1);
     }
 
@@ -63,7 +57,7 @@ class SharedCacheTest extends StoreTest {
 
     @AfterAll
     static void stopRedis() {
-        redis.destroyForcibly();
+        REDIS.close();
     }
 
     @Test
@@ -120,22 +114,18 @@ class SharedCacheTest extends StoreTest {
 
     @Test
     void killedAndStarted() {
-        whileRedisIsAway(
-                () -> {
-                    redis.destroyForcibly();
-                    waitFor(redis);
-                },
-                () -> redis = startRedis());
+        whileRedisIsAway(REDIS::kill, REDIS::startAgain);
     }
 
     @Test
     void frozenAndThawed() {
-        whileRedisIsAway(() -> signal("STOP"), () -> signal("CONT"));
+        whileRedisIsAway(() -> REDIS.signal("STOP"), () -> REDIS.signal("CONT"));
     }
 
     @Test
     void full() {
-        whileRedisIsAway(() -> command("CONFIG SET maxmemory 1"), () -> command("CONFIG SET maxmemory 0"));
+        whileRedisIsAway(
+                () -> REDIS.command("CONFIG SET maxmemory 1"), () -> REDIS.command("CONFIG SET maxmemory 0"));
     }
 
     private void whileRedisIsAway(Runnable away, Runnable back) {
@@ -192,77 +182,11 @@ class SharedCacheTest extends StoreTest {
         return "/api/products?category=" + java.net.URLEncoder.encode(category, StandardCharsets.UTF_8);
     }
 
-    private static String url() {
-        return "redis://127.0.0.1:" + REDIS_PORT;
-    }
-
-    private static Process startRedis() {
-        try {
-            var process = new ProcessBuilder(
-                            "redis-server",
-                            "--port",
-                            Integer.toString(REDIS_PORT),
-                            "--bind",
-                            "127.0.0.1",
-                            "--save",
-                            "",
-                            "--appendonly",
-                            "no")
-                    .redirectErrorStream(true)
-                    .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                    .start();
-            await(() -> answers("PING"));
-            return process;
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static void command(String line) {
-        assertThat(answers(line)).as(line).isTrue();
-    }
-
-    private static boolean answers(String line) {
-        try (var socket = new Socket(InetAddress.getLoopbackAddress(), REDIS_PORT)) {
-            socket.getOutputStream().write((line + "\r\n").getBytes(StandardCharsets.US_ASCII));
-            return socket.getInputStream().read() == '+';
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    private static void signal(String name) {
-        try {
-            waitFor(new ProcessBuilder("kill", "-" + name, Long.toString(redis.pid()))
-                    .inheritIO()
-                    .start());
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
-        }
-    }
-
-    private static void waitFor(Process process) {
-        try {
-            assertThat(process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)).isTrue();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IllegalStateException(e);
-        }
-    }
-
     private static void await(BooleanSupplier done) {
         var deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (!done.getAsBoolean()) {
             assertThat(System.nanoTime()).as("waited too long").isLessThan(deadline);
             Shoppers.pause(50);
-        }
-    }
-
-    private static int freePort() {
-        try (var socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
         }
     }
 }

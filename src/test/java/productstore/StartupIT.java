@@ -91,6 +91,27 @@ class StartupIT {
     }
 
     @Test
+    void proxiesAndReplicasThatAreNoneAreRefused() throws Exception {
+        for (var wrong : new String[] {"proxy.local", "10.0.0.0/33", "10.0.0.1,", "10.0.0.1 10.0.0.2"}) {
+            assertRefusedBeginning(
+                    Map.of("STORE_TRUSTED_PROXIES", wrong),
+                    "STORE_TRUSTED_PROXIES must be addresses and networks such as 192.0.2.7, 10.0.0.0/8; \"");
+        }
+        assertRefused(
+                Map.of("STORE_DB_REPLICA_URL", "jdbc:postgresql://localhost/store"),
+                "STORE_DB_REPLICA_URL is for replicas of a database of your own; set STORE_DB_URL too, or neither for"
+                        + " the embedded one.");
+        assertRefused(
+                Map.of(
+                        "STORE_DB_URL",
+                        "jdbc:postgresql://localhost/store",
+                        "STORE_DB_REPLICA_URL",
+                        "jdbc:postgresql:store"),
+                "STORE_DB_REPLICA_URL must be a JDBC address such as"
+                        + " jdbc:postgresql://replica1:5432,replica2:5432/store.");
+    }
+
+    @Test
     void aTakenPortIsRefusedWhicheverItIs() throws Exception {
         try (ServerSocket taken = new ServerSocket(0)) {
             String port = Integer.toString(taken.getLocalPort());

@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.LongFunction;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +22,7 @@ import productstore.platform.Answer;
 import productstore.platform.FreshCache;
 import productstore.platform.Limits;
 import productstore.platform.Problem;
+import productstore.platform.Replicas;
 
 /**
  * The answers about products and categories that were given last, to be given again. Each is forgotten {@link #LIFE}
@@ -42,13 +44,15 @@ class CatalogAnswers {
     private final FreshCache<String, Answer> answers;
     private final CatalogCounts counts;
     private final SharedAnswers shared;
-    // What this store has made out of date, so that it doesn't get it back from the others; by then they have forgotten
-    // it themselves.
+    private final Replicas replicas;
+    // What this store has made out of date, so that it doesn't get it back from the others or a replica; by then they
+    // have forgotten it themselves.
     private final Cache<String, Long> forgotten =
             Caffeine.newBuilder().expireAfterWrite(LIFE.multipliedBy(2)).build();
     private volatile long allForgottenNanos = System.nanoTime();
 
-    CatalogAnswers(Limits limits, CatalogCounts counts, SharedAnswers shared, MeterRegistry metrics) {
+    CatalogAnswers(Limits limits, CatalogCounts counts, SharedAnswers shared, Replicas replicas, MeterRegistry metrics) {
+        this.replicas = replicas;
         this.counts = counts;
         this.shared = shared;
         on = limits.cacheBytes() > 0;
@@ -66,16 +70,7 @@ class CatalogAnswers {
      * @param key what is asked for; see {@link productstore.platform.Page#address} and {@link #key}
      */
     Answer get(String key, Supplier<Answer> make) {
-        if (!on) {
-            return make.get();
-        }
-        Span.current().setAttribute(CACHE, "hit");
-        return answers.get(
-                key,
-                () -> shared.get(key, forgottenNanos(key), () -> {
-                    Span.current().setAttribute(CACHE, "miss");
-                    return stamped(make);
-                }));
+        return on ? kept(key, notBefore -> replicas.read(notBefore, make)) : make.get();
     }
 
     /**
@@ -85,19 +80,41 @@ class CatalogAnswers {
      * @param read reads products, those that there are
      */
     Answer product(UUID id, Function<Set<UUID>, Map<UUID, Answer>> read) {
-        return get(key(id), () -> {
+        if (!on) {
+            return found(id, read.apply(Set.of(id)));
+        }
+        return kept(key(id), notBefore -> {
             var along = answers.askedAgain(CatalogAnswers::isProduct, LIFE.dividedBy(2), TAKEN_ALONG);
             var wanted = along.keySet().stream().map(CatalogAnswers::productId).collect(Collectors.toSet());
             wanted.add(id);
-            var born = System.nanoTime();
-            var found = read.apply(wanted);
+            var all = replicas.read(notBefore, () -> {
+                var there = read.apply(wanted);
+                found(id, there);
+                return there;
+            });
             along.forEach((key, old) -> {
-                var anew = found.get(productId(key));
+                var anew = all.value().get(productId(key));
                 if (anew != null) {
-                    answers.renew(key, old, new FreshCache.Stamped<>(anew, born));
+                    answers.renew(key, old, all.with(anew));
                 }
             });
-            return Optional.ofNullable(found.get(id)).orElseThrow(() -> Problem.notFound("product"));
+            return all.with(found(id, all.value()));
+        });
+    }
+
+    private static Answer found(UUID id, Map<UUID, Answer> products) {
+        return Optional.ofNullable(products.get(id)).orElseThrow(() -> Problem.notFound("product"));
+    }
+
+    /** @param make is told before which moment what it makes must not have been read */
+    private Answer kept(String key, LongFunction<FreshCache.Stamped<Answer>> make) {
+        Span.current().setAttribute(CACHE, "hit");
+        return answers.get(key, () -> {
+            var notBefore = forgottenNanos(key);
+            return shared.get(key, notBefore, () -> {
+                Span.current().setAttribute(CACHE, "miss");
+                return make.apply(notBefore);
+            });
         });
     }
 
@@ -105,11 +122,6 @@ class CatalogAnswers {
         var own = forgotten.getIfPresent(key);
         var all = allForgottenNanos;
         return own == null || own - all < 0 ? all : own;
-    }
-
-    private static FreshCache.Stamped<Answer> stamped(Supplier<Answer> make) {
-        var born = System.nanoTime();
-        return new FreshCache.Stamped<>(make.get(), born);
     }
 
     /** The answer if it is ready. */
@@ -146,7 +158,7 @@ class CatalogAnswers {
         var now = System.nanoTime();
         for (var product : changed.products()) {
             var key = key(product);
-            if (shared.isOn()) {
+            if (shared.isOn() || replicas.isOn()) {
                 forgotten.put(key, now);
             }
             answers.forget(key);

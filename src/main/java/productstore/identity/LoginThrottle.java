@@ -6,6 +6,7 @@ import io.github.bucket4j.Bucket;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import java.time.Duration;
+import java.util.Map;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.stereotype.Component;
 import productstore.platform.Problem;
@@ -16,7 +17,7 @@ import productstore.telemetry.Networks;
 
 /**
  * Bounds failed sign-ins: 10 for an account, existing or not, and 100 from an address, in 15 minutes. Each store counts
- * for itself.
+ * for itself; where they share a Redis, all of them count there too.
  */
 @Component
 class LoginThrottle {
@@ -28,10 +29,13 @@ class LoginThrottle {
     private final Cache<String, Bucket> accounts = buckets();
     private final Cache<String, Bucket> addresses = buckets();
     private final boolean byAddress;
+    private final SharedFailures shared;
     private final Counter refusals;
 
-    LoginThrottle(@Value("${store.rate-limit:on}") boolean byAddress, MeterRegistry registry) {
+    LoginThrottle(
+            @Value("${store.rate-limit:on}") boolean byAddress, SharedFailures shared, MeterRegistry registry) {
         this.byAddress = byAddress;
+        this.shared = shared;
         this.refusals = Counter.builder("store.logins.throttled")
                 .description("Sign-ins turned away unread, because too many failed before")
                 .register(registry);
@@ -42,11 +46,16 @@ class LoginThrottle {
         private final Bucket account;
         private final Bucket address;
         private final String from;
+        private final Map<String, Integer> counters;
+        private volatile boolean countedTogether;
 
-        private Attempt(Bucket account, Bucket address, String from) {
-            this.account = account;
-            this.address = address;
+        private Attempt(String email, String from) {
+            this.account = accounts.get(email, _ -> bucket(FAILURES_PER_ACCOUNT));
+            this.address = addresses.get(from, _ -> bucket(FAILURES_PER_ADDRESS));
             this.from = from;
+            this.counters = byAddress
+                    ? Map.of("account " + email, FAILURES_PER_ACCOUNT, "address " + from, FAILURES_PER_ADDRESS)
+                    : Map.of("account " + email, FAILURES_PER_ACCOUNT);
         }
 
         /**
@@ -59,6 +68,7 @@ class LoginThrottle {
             if (byAddress) {
                 check(address);
             }
+            refuseIfFull(shared.look(counters, WINDOW));
         }
 
         /**
@@ -77,13 +87,32 @@ class LoginThrottle {
                     throw refused;
                 }
             }
+            var outcome = shared.count(counters, WINDOW);
+            countedTogether = outcome.counted();
+            if (outcome.wait().isPositive()) {
+                giveBack();
+                refuseIfFull(outcome);
+            }
         }
 
         /** It did not fail, so it does not count. */
         void succeeded() {
+            giveBack();
+            if (countedTogether) {
+                shared.takeBack(counters.keySet());
+            }
+        }
+
+        private void giveBack() {
             account.addTokens(1);
             if (byAddress) {
                 address.addTokens(1);
+            }
+        }
+
+        private void refuseIfFull(SharedFailures.Outcome outcome) {
+            if (outcome.wait().isPositive()) {
+                throw refusal(outcome.wait().toNanos());
             }
         }
 
@@ -112,10 +141,7 @@ class LoginThrottle {
     }
 
     Attempt attempt(String email, String address) {
-        return new Attempt(
-                accounts.get(email, _ -> bucket(FAILURES_PER_ACCOUNT)),
-                addresses.get(address, _ -> bucket(FAILURES_PER_ADDRESS)),
-                address);
+        return new Attempt(email, address);
     }
 
     // A bucket unused for a whole window is full again, so forgetting it changes nothing.

@@ -2,7 +2,6 @@ package productstore.identity;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import com.github.benmanes.caffeine.cache.Caffeine;
-import io.github.bucket4j.Bucket;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
@@ -16,22 +15,25 @@ import productstore.platform.Problems;
 
 /**
  * Bounds the requests of each user, and of each address for those not signed in, and tells clients of it as
- * draft-ietf-httpapi-ratelimit-headers says. Each store counts for itself.
+ * draft-ietf-httpapi-ratelimit-headers says. Each store counts for itself and, where they share a Redis, learns from
+ * {@link SharedRates} what the others have counted.
  */
 @Component
 public class RateLimit {
-    private static final Duration WINDOW = Duration.ofMinutes(1);
+    static final Duration WINDOW = Duration.ofMinutes(1);
     private static final int ENTRIES = 100_000;
 
     private final boolean on;
     private final int requests;
     private final String policy;
-    // A bucket unused for a whole window is full again, so forgetting it changes nothing.
-    private final Cache<Caller, Bucket> buckets =
+    private final SharedRates shared;
+    // A budget unused for a whole window is full again, so forgetting it changes nothing.
+    private final Cache<Caller, RequestBudget> budgets =
             Caffeine.newBuilder().maximumSize(ENTRIES).expireAfterAccess(WINDOW).build();
 
-    RateLimit(Limits limits, @Value("${store.rate-limit:on}") boolean on) {
+    RateLimit(Limits limits, @Value("${store.rate-limit:on}") boolean on, SharedRates shared) {
         this.on = on;
+        this.shared = shared;
         requests = limits.requestsPerMinute();
         policy = "\"default\";q=%d;w=%d".formatted(requests, WINDOW.toSeconds());
     }
@@ -52,25 +54,23 @@ public class RateLimit {
         if (!on) {
             return true;
         }
-        var probe = buckets.get(caller, _ -> bucket()).tryConsumeAndReturnRemaining(1);
+        var budget = budgets.get(
+                caller, who -> new RequestBudget((who.signedIn() ? "user:" : "address:") + who.name(), requests, WINDOW));
+        var probe = budget.take();
+        // What was used elsewhere may have made it less than nothing.
+        var left = Math.max(0, probe.getRemainingTokens());
         response.setHeader("RateLimit-Policy", policy);
-        response.setHeader(
-                "RateLimit",
-                "\"default\";r=" + probe.getRemainingTokens() + ";t=" + seconds(probe.getNanosToWaitForReset()));
-        if (!probe.isConsumed()) {
-            Problems.write(
-                    request,
-                    response,
-                    Problem.of(ProblemCode.RATE_LIMITED, "At most " + requests + " requests a minute.")
-                            .retryAfter(Duration.ofNanos(probe.getNanosToWaitForRefill())));
+        response.setHeader("RateLimit", "\"default\";r=" + left + ";t=" + seconds(probe.getNanosToWaitForReset()));
+        if (probe.isConsumed()) {
+            shared.used(budget);
+            return true;
         }
-        return probe.isConsumed();
-    }
-
-    private Bucket bucket() {
-        return Bucket.builder()
-                .addLimit(limit -> limit.capacity(requests).refillGreedy(requests, WINDOW))
-                .build();
+        Problems.write(
+                request,
+                response,
+                Problem.of(ProblemCode.RATE_LIMITED, "At most " + requests + " requests a minute.")
+                        .retryAfter(Duration.ofNanos(probe.getNanosToWaitForRefill())));
+        return false;
     }
 
     private static long seconds(long nanos) {

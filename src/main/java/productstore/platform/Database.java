@@ -2,6 +2,7 @@ package productstore.platform;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.SQLExceptionOverride;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -11,9 +12,13 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Properties;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.flyway.autoconfigure.FlywayConfigurationCustomizer;
 import org.springframework.boot.jdbc.autoconfigure.DataSourceProperties;
 import org.springframework.context.annotation.Bean;
@@ -23,6 +28,16 @@ import org.springframework.jdbc.datasource.DelegatingDataSource;
 /** The way to PostgreSQL: a bounded pool, bounded statements, and a bounded, fair queue in front. */
 @Configuration(proxyBeanMethods = false)
 class Database {
+    // What the driver looks for where an address names several servers. One that only reads is of no use, first of all
+    // where a primary came back as a replica.
+    private static final String PRIMARY = "primary";
+    private static final String ANY = "any";
+    // Two machines that don't answer at all are given up before the whole attempt is.
+    private static final String CONNECT_SECONDS = "2";
+    private static final String LOGIN_SECONDS = "5";
+    private static final String READ_ONLY = "25006";
+    private static final Pattern HOSTS = Pattern.compile("jdbc:postgresql://(?<hosts>[^/?]+)(?<rest>.*)");
+
     @Bean
     FairGate dataSource(DataSourceProperties properties, Limits limits, MeterRegistry registry, Tracer tracer) {
         return new FairGate(
@@ -48,16 +63,69 @@ class Database {
 
     @Bean
     Dialer dialer(DataSourceProperties properties) {
+        return dialer(properties, properties.determineUrl(), PRIMARY);
+    }
+
+    private static Dialer dialer(DataSourceProperties properties, String url, String serverType) {
         return answerSeconds -> {
             var settings = new Properties();
             settings.setProperty("user", properties.determineUsername());
             settings.setProperty("password", properties.determinePassword());
             settings.setProperty("ApplicationName", "product-store");
-            settings.setProperty("connectTimeout", "5");
-            settings.setProperty("loginTimeout", "5");
+            settings.setProperty("targetServerType", serverType);
+            settings.setProperty("connectTimeout", CONNECT_SECONDS);
+            settings.setProperty("loginTimeout", LOGIN_SECONDS);
             settings.setProperty("socketTimeout", Integer.toString(answerSeconds));
-            return DriverManager.getConnection(properties.determineUrl(), settings);
+            return DriverManager.getConnection(url, settings);
         };
+    }
+
+    /** Each replica by itself, as each has replayed as far as it has. */
+    @Bean
+    Replicas replicas(
+            @Value("${store.replica-url:}") String url,
+            DataSourceProperties properties,
+            Limits limits,
+            Dialer primary,
+            MeterRegistry registry) {
+        var replicas = oneByOne(url).stream()
+                .map(one -> new Replica(
+                        replicaPool(properties, one, limits), primary, dialer(properties, one, ANY)))
+                .toList();
+        return new Replicas(replicas, registry);
+    }
+
+    /** The addresses of the servers that a JDBC address names together. */
+    static List<String> oneByOne(String url) {
+        var hosts = HOSTS.matcher(url);
+        return hosts.matches()
+                ? Arrays.stream(hosts.group("hosts").split(",", -1))
+                        .map(host -> "jdbc:postgresql://" + host + hosts.group("rest"))
+                        .toList()
+                : List.of();
+    }
+
+    private static HikariDataSource replicaPool(DataSourceProperties properties, String url, Limits limits) {
+        var config = new HikariConfig();
+        config.setPoolName("replica");
+        config.setJdbcUrl(url);
+        config.setUsername(properties.determineUsername());
+        config.setPassword(properties.determinePassword());
+        config.setReadOnly(true);
+        config.setMaximumPoolSize(limits.poolSize());
+        config.setMinimumIdle(1);
+        // Who can't be answered here in a second goes home: that is where to wait.
+        config.setConnectionTimeout(250);
+        config.setValidationTimeout(250);
+        config.setInitializationFailTimeout(-1);
+        config.addDataSourceProperty("ApplicationName", "product-store");
+        config.addDataSourceProperty("connectTimeout", "1");
+        config.addDataSourceProperty("loginTimeout", "1");
+        config.addDataSourceProperty("socketTimeout", "1");
+        config.addDataSourceProperty("preparedStatementCacheQueries", "512");
+        config.addDataSourceProperty("logServerErrorDetail", "false");
+        config.setConnectionInitSql("SET statement_timeout = 1000");
+        return new HikariDataSource(config);
     }
 
     private static HikariDataSource pool(DataSourceProperties properties, Limits limits) {
@@ -66,6 +134,7 @@ class Database {
         config.setJdbcUrl(properties.determineUrl());
         config.setUsername(properties.determineUsername());
         config.setPassword(properties.determinePassword());
+        config.setExceptionOverride(new ReadOnlyIsLost());
         config.setMaximumPoolSize(limits.poolSize() + FairGate.SPARE);
         config.setMinimumIdle(Math.min(2, limits.poolSize()));
         config.setConnectionTimeout(limits.connectTime().toMillis());
@@ -73,8 +142,9 @@ class Database {
         // Flyway is the first to connect; it says in one sentence what is wrong.
         config.setInitializationFailTimeout(-1);
         config.addDataSourceProperty("ApplicationName", "product-store");
-        config.addDataSourceProperty("connectTimeout", "5");
-        config.addDataSourceProperty("loginTimeout", "5");
+        config.addDataSourceProperty("targetServerType", PRIMARY);
+        config.addDataSourceProperty("connectTimeout", CONNECT_SECONDS);
+        config.addDataSourceProperty("loginTimeout", LOGIN_SECONDS);
         config.addDataSourceProperty("tcpKeepAlive", "true");
         // A database machine that vanishes without a word: give up some time after the statement must have ended.
         config.addDataSourceProperty(
@@ -89,6 +159,15 @@ class Database {
                                 limits.statementTime().toMillis(),
                                 limits.lockTime().toMillis()));
         return new HikariDataSource(config);
+    }
+
+    /** Has a connection thrown away that has become read-only: it leads to a server that is not the primary any more. */
+    private static final class ReadOnlyIsLost implements SQLExceptionOverride {
+        // Hikari's enum hides the annotation's short name.
+        @java.lang.Override
+        public Override adjudicate(SQLException failure) {
+            return READ_ONLY.equals(failure.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+        }
     }
 
     /**
@@ -147,6 +226,10 @@ class Database {
 
         @Override
         public Connection getConnection() throws SQLException {
+            var replica = Replicas.chosen();
+            if (replica != null) {
+                return new MeasuredConnection(replica.connection(), operations, () -> {});
+            }
             enter();
             var entered = true;
             try {

@@ -45,6 +45,16 @@ public final class FreshCache<K, V> {
             return value;
         }
 
+        /** When its making began, or from when its data are. */
+        public long bornNanos() {
+            return bornNanos;
+        }
+
+        /** Another value of the same moment. */
+        public <W> Stamped<W> with(W other) {
+            return new Stamped<>(other, bornNanos);
+        }
+
         public boolean youngerThan(Duration age) {
             return System.nanoTime() - bornNanos < age.toNanos();
         }
@@ -141,11 +151,14 @@ public final class FreshCache<K, V> {
                 .orElse(Map.of());
     }
 
-    /** Puts a new value in the place of an old one, unless that was forgotten or replaced meanwhile; nobody waits here. */
+    /**
+     * Puts a new value in the place of an old one, unless that was forgotten or replaced meanwhile, or is newer; nobody waits
+     * here.
+     */
     public void renew(K key, Stamped<V> old, Stamped<V> renewed) {
         var there = values.getIfPresent(key);
         // Not by the values' own map: it would wait for one that is being made.
-        if (there != null && old.equals(settled(there))) {
+        if (there != null && old.equals(settled(there)) && renewed.bornNanos - old.bornNanos >= 0) {
             values.asMap().replace(key, there, CompletableFuture.completedFuture(renewed));
         }
     }

@@ -22,6 +22,7 @@ import org.springframework.boot.context.properties.bind.DefaultValue;
  * @param hashQueue passwords that may wait to be hashed; one more is 503
  * @param requestsPerMinute per user, or per address for those not signed in; more is 429
  * @param auditInterval how long the audit of all stock, whose result is a metric, rests between two runs
+ * @param drainTime how long a store that is told to stop serves on, not ready any more, before it takes no more requests
  */
 @ConfigurationProperties("store.limits")
 public record Limits(
@@ -38,4 +39,5 @@ public record Limits(
         @DefaultValue("33554432") int cacheBytes,
         @DefaultValue("100") int hashQueue,
         @DefaultValue("6000") int requestsPerMinute,
-        @DefaultValue("10m") Duration auditInterval) {}
+        @DefaultValue("10m") Duration auditInterval,
+        @DefaultValue("0s") Duration drainTime) {}

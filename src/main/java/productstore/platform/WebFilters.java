@@ -7,6 +7,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletRequestWrapper;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.tomcat.servlet.TomcatServletWebServerFactory;
 import org.springframework.boot.web.server.WebServerFactoryCustomizer;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
@@ -82,10 +83,16 @@ class WebFilters {
     }
 
     @Bean
-    WebServerFactoryCustomizer<TomcatServletWebServerFactory> serverProblems() {
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> valves(
+            Draining draining, @Value("${store.trusted-proxies:}") String trustedProxies) {
+        var trusted = TrustedProxies.of(trustedProxies);
         return factory -> factory.addContextCustomizers(context -> {
             var pipeline = context.getParent().getPipeline();
             pipeline.addValve(new AccessLog());
+            pipeline.addValve(draining.new GoodBye());
+            if (!trusted.isEmpty()) {
+                pipeline.addValve(new ForwardedClient(trusted));
+            }
             pipeline.addValve(new ProblemValve());
         });
     }

@@ -50,7 +50,7 @@ public final class AccessLog extends ValveBase implements org.apache.catalina.Ac
 
     @Override
     public void setRequestAttributesEnabled(boolean enabled) {
-        // What a proxy says of the client is looked at elsewhere.
+        // What a trusted proxy says of the client has taken the address' place by then.
     }
 
     @Override

@@ -67,11 +67,12 @@ abstract class IdentityTest {
     }
 
     /** As {@link #call}, from another address of this machine. */
-    Answer callFrom(String address, String method, String path, String token, String json) throws IOException {
+    Answer callFrom(String address, String method, String path, String token, String json, String... headers)
+            throws IOException {
         try (var client = HttpClient.newBuilder()
                 .localAddress(InetAddress.ofLiteral(address))
                 .build()) {
-            return call(client, method, path, token, json);
+            return call(client, method, path, token, json, headers);
         }
     }
 
