@@ -27,11 +27,20 @@ CHART = OPS / "helm/product-store"
 EXAMPLES = OPS / "helm/examples"
 # The oldest that the chart admits, and one of today.
 KUBERNETES = ("1.31", "1.34")
+# Built so, helm takes itself for one of long ago.
+NOW = "1.34.0"
 # Whose definitions the chart's other objects are to hold to: the module, and where they are in it.
 DEFINITIONS = {
     "postgresql.cnpg.io": ("github.com/cloudnative-pg/cloudnative-pg@v1.28.0", "config/crd/bases"),
     "monitoring.coreos.com": ("github.com/prometheus-operator/prometheus-operator@v0.85.0", "example/prometheus-operator-crd"),
 }
+
+
+class Loader(yaml.CSafeLoader):
+    """An equals sign alone is a text, as it is to Kubernetes."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", Loader.construct_yaml_str)
 
 
 class Refused(AssertionError):
@@ -56,7 +65,9 @@ def run(*words, timeout=120):
             [helm(), *map(str, words)], env={**os.environ, **homes}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
         )
     if done.returncode != 0:
-        raise Refused(f"helm {words[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        # It says of each link that it follows it.
+        said = [line for line in done.stderr.splitlines() if "found symbolic link" not in line]
+        raise Refused(f"helm {words[0]} ended with {done.returncode}:\n{done.stdout}" + "\n".join(said))
     return done.stdout
 
 
@@ -70,7 +81,7 @@ def with_values(values):
 
 def rendered(*values, chart=CHART, release="shop", upgrade=False):
     options = [word for each in values for word in with_values(each)]
-    text = run("template", release, chart, "--namespace", "shop", "--kube-version", "1.34.0", *(["--is-upgrade"] if upgrade else []), *options)
+    text = run("template", release, chart, "--namespace", "shop", "--kube-version", NOW, *(["--is-upgrade"] if upgrade else []), *options)
     return [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
 
 
@@ -94,7 +105,7 @@ def definition(group, kind):
     module, folder = DEFINITIONS[group]
     said = subprocess.run([go(), "mod", "download", "-json", module], capture_output=True, text=True, check=True, cwd="/").stdout
     for file in sorted((pathlib.Path(json.loads(said)["Dir"]) / folder).glob("*.yaml")):
-        crd = yaml.load(file.read_text(), yaml.CSafeLoader)
+        crd = yaml.load(file.read_text(), Loader)
         if crd["spec"]["group"] == group and crd["spec"]["names"]["kind"] == kind:
             return strict(crd["spec"]["versions"][-1]["schema"]["openAPIV3Schema"])
     raise AssertionError(f"{module} does not define {kind}")

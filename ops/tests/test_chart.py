@@ -1,5 +1,6 @@
 """The chart without a cluster: what it makes of each documented set of values, held to Kubernetes' schemas and to the files that it packs."""
 
+import copy
 import json
 import pathlib
 import re
@@ -9,7 +10,7 @@ import unittest
 
 import yaml
 
-from helm import CHART, EXAMPLES, Refused, problems, rendered, run
+from helm import CHART, EXAMPLES, NOW, Refused, problems, rendered, run
 from rulebook import OPS, ROOT
 
 IMAGE = {"image": {"repository": "registry.example.org/shop/product-store"}}
@@ -41,7 +42,7 @@ class SchemaTest(unittest.TestCase):
 
     def test_helm_finds_nothing_to_complain_of(self):
         for values in EXAMPLES.glob("*.yaml"):
-            run("lint", "--strict", "--quiet", CHART, "--values", values)
+            run("lint", "--strict", "--quiet", CHART, "--kube-version", NOW, "--values", values)
 
     def test_each_documented_set_holds_to_the_schemas(self):
         for name, values in SETS.items():
@@ -71,15 +72,13 @@ class SchemaTest(unittest.TestCase):
             ("ServiceMonitor", ("spec", "endpoint"), []),
             ("PrometheusRule", ("spec", "groups", 0, "rules", 0, "expression"), "up"),
         ):
-            document = of_kind(documents, kind)[0]
-            text = json.dumps(document)
+            document = copy.deepcopy(of_kind(documents, kind)[0])
             *folders, last = path
             place = document
             for folder in folders:
                 place = place[folder]
             place[last] = wrong
             with self.subTest(kind=kind, path=path):
-                self.assertEqual([], problems(json.loads(text)))
                 self.assertNotEqual([], problems(document))
 
     def test_objects_have_names_of_their_own(self):
@@ -101,7 +100,7 @@ class ValuesTest(unittest.TestCase):
         self.refused("externalDatabase.url: the database's JDBC address", IMAGE, {"postgresql.enabled": False})
         self.refused("externalDatabase.existingSecret", IMAGE, {"postgresql.enabled": False, "externalDatabase.url": "jdbc:postgresql://db/store"})
         self.refused("ingress.host", IMAGE, {"ingress.enabled": True})
-        self.refused("settings", IMAGE, {"settings": {"store_demo": "true"}})
+        self.refused("store_demo", IMAGE, {"settings": {"store_demo": "true"}})
 
     def test_each_value_is_in_the_schema_and_each_of_the_schema_has_a_value(self):
         schema = json.loads((CHART / "values.schema.json").read_text())

@@ -99,3 +99,44 @@ capabilities:
   readOnly: true
 {{- end }}
 {{- end }}
+
+{{/* Whom network policies speak of. */}}
+{{- define "store.peer" -}}
+- podSelector:
+    matchLabels: {{- include "store.selector" . | nindent 6 }}
+{{- end }}
+
+{{- define "store.fromMonitoring" -}}
+- namespaceSelector:
+    matchLabels:
+      kubernetes.io/metadata.name: {{ .Values.monitoring.namespace }}
+{{- end }}
+
+{{- define "store.toDns" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+{{- end }}
+
+{{/* A database's pods, which the operator labels. */}}
+{{- define "store.databasePeer" -}}
+- podSelector:
+    matchLabels:
+      cnpg.io/cluster: {{ include "store.cluster" . }}
+{{- end }}
+
+{{- define "store.monitorMetadata" -}}
+{{- $top := index . 0 -}}
+name: {{ include "store.name" $top }}-{{ index . 1 }}
+labels:
+  {{- include "store.labels" (list $top (index . 1)) | nindent 2 }}
+  {{- with $top.Values.monitoring.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* The rules and dashboards know a target by its job. */}}
+{{- define "store.job" -}}
+- targetLabel: job
+  replacement: {{ . }}
+{{- end }}
