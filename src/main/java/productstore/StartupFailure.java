@@ -62,8 +62,8 @@ final class StartupFailure extends RuntimeException {
         String state = cause.getSQLState() == null ? "" : cause.getSQLState();
         if (firstLine(cause).contains("targetServerType")) {
             return new StartupFailure(
-                    "The database at " + place + " takes no writes; STORE_DB_URL must name the primary, alone or with its"
-                            + " replicas.",
+                    "The database at " + place
+                            + " takes no writes; STORE_DB_URL must name the primary, alone or with its" + " replicas.",
                     cause);
         }
         String sentence = switch (state) {

@@ -22,8 +22,7 @@ final class SecondStore implements AutoCloseable {
      * @param settings what is different, {@code store.redis-url} for example
      */
     static SecondStore beside(Environment first, Map<String, String> settings) {
-        var all = new TreeMap<>(
-                Map.of("server.port", "0", "management.server.port", "0", "store.rate-limit", "off"));
+        var all = new TreeMap<>(Map.of("server.port", "0", "management.server.port", "0", "store.rate-limit", "off"));
         for (var name : List.of("url", "username", "password")) {
             all.put("spring.datasource." + name, String.valueOf(first.getProperty("spring.datasource." + name)));
         }

@@ -124,8 +124,7 @@ class SharedCacheTest extends StoreTest {
 
     @Test
     void full() {
-        whileRedisIsAway(
-                () -> REDIS.command("CONFIG SET maxmemory 1"), () -> REDIS.command("CONFIG SET maxmemory 0"));
+        whileRedisIsAway(() -> REDIS.command("CONFIG SET maxmemory 1"), () -> REDIS.command("CONFIG SET maxmemory 0"));
     }
 
     private void whileRedisIsAway(Runnable away, Runnable back) {

@@ -98,7 +98,8 @@ class SharedLimitsTest extends StoreTest {
         var seconds = Duration.ofNanos(System.nanoTime() - began).toMillis() / 1000.0;
         // Each store's whole budget at most, in the first quarter of a second, and then nothing until that is earned.
         assertThat(admitted.get()).isBetween(LIMIT, 2 * LIMIT + earned(10_000));
-        while (user.get("/api/nothing").status() == 404 || there.get("/api/nothing").status() == 404) {
+        while (user.get("/api/nothing").status() == 404
+                || there.get("/api/nothing").status() == 404) {
             admitted.incrementAndGet();
         }
         var refused = there.get("/api/nothing").problem(429, "rate_limited");

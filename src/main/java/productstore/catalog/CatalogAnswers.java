@@ -51,7 +51,8 @@ class CatalogAnswers {
             Caffeine.newBuilder().expireAfterWrite(LIFE.multipliedBy(2)).build();
     private volatile long allForgottenNanos = System.nanoTime();
 
-    CatalogAnswers(Limits limits, CatalogCounts counts, SharedAnswers shared, Replicas replicas, MeterRegistry metrics) {
+    CatalogAnswers(
+            Limits limits, CatalogCounts counts, SharedAnswers shared, Replicas replicas, MeterRegistry metrics) {
         this.replicas = replicas;
         this.counts = counts;
         this.shared = shared;

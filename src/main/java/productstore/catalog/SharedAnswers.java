@@ -84,8 +84,8 @@ class SharedAnswers {
     private void put(String key, byte[] value) {
         redis.ask(
                 "redis set",
-                client -> client.set(
-                        redis.key(key), value, SetParams.setParams().px(CatalogAnswers.LIFE.toMillis())));
+                client ->
+                        client.set(redis.key(key), value, SetParams.setParams().px(CatalogAnswers.LIFE.toMillis())));
     }
 
     private static long number(@Nullable Object text) {

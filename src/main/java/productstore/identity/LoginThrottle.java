@@ -32,8 +32,7 @@ class LoginThrottle {
     private final SharedFailures shared;
     private final Counter refusals;
 
-    LoginThrottle(
-            @Value("${store.rate-limit:on}") boolean byAddress, SharedFailures shared, MeterRegistry registry) {
+    LoginThrottle(@Value("${store.rate-limit:on}") boolean byAddress, SharedFailures shared, MeterRegistry registry) {
         this.byAddress = byAddress;
         this.shared = shared;
         this.refusals = Counter.builder("store.logins.throttled")
@@ -89,7 +88,7 @@ class LoginThrottle {
             }
             var outcome = shared.count(counters, WINDOW);
             countedTogether = outcome.counted();
-            if (outcome.wait().isPositive()) {
+            if (outcome.delay().isPositive()) {
                 giveBack();
                 refuseIfFull(outcome);
             }
@@ -111,8 +110,8 @@ class LoginThrottle {
         }
 
         private void refuseIfFull(SharedFailures.Outcome outcome) {
-            if (outcome.wait().isPositive()) {
-                throw refusal(outcome.wait().toNanos());
+            if (outcome.delay().isPositive()) {
+                throw refusal(outcome.delay().toNanos());
             }
         }
 

@@ -55,7 +55,8 @@ public class RateLimit {
             return true;
         }
         var budget = budgets.get(
-                caller, who -> new RequestBudget((who.signedIn() ? "user:" : "address:") + who.name(), requests, WINDOW));
+                caller,
+                who -> new RequestBudget((who.signedIn() ? "user:" : "address:") + who.name(), requests, WINDOW));
         var probe = budget.take();
         // What was used elsewhere may have made it less than nothing.
         var left = Math.max(0, probe.getRemainingTokens());

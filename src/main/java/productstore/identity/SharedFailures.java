@@ -53,9 +53,9 @@ class SharedFailures {
      * What happened.
      *
      * @param counted whether the attempt was counted
-     * @param wait how long until there is room for it, zero if there is
+     * @param delay how long until there is room for it, zero if there is
      */
-    record Outcome(boolean counted, Duration wait) {}
+    record Outcome(boolean counted, Duration delay) {}
 
     /** Whether there is room for one more failure in each of these counters. */
     Outcome look(Map<String, Integer> limits, Duration window) {

@@ -93,8 +93,7 @@ class Database {
             Dialer primary,
             MeterRegistry registry) {
         var replicas = oneByOne(url).stream()
-                .map(one -> new Replica(
-                        replicaPool(properties, one, limits), primary, dialer(properties, one, ANY)))
+                .map(one -> new Replica(replicaPool(properties, one, limits), primary, dialer(properties, one, ANY)))
                 .toList();
         return new Replicas(replicas, registry);
     }
@@ -169,8 +168,9 @@ class Database {
     private static final class ReadOnlyIsLost implements SQLExceptionOverride {
         // Hikari's enum hides the annotation's short name.
         @java.lang.Override
-        public Override adjudicate(SQLException failure) {
-            return READ_ONLY.equals(failure.getSQLState()) ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+        public SQLExceptionOverride.Override adjudicate(SQLException failure) {
+            return READ_ONLY.equals(failure.getSQLState()) ? SQLExceptionOverride.Override.MUST_EVICT
+                    : SQLExceptionOverride.Override.CONTINUE_EVICT;
         }
     }
 

@@ -24,7 +24,8 @@ final class ForwardedClient extends ValveBase {
     @Override
     public void invoke(Request request, Response response) throws IOException, ServletException {
         if (request.getHeader(HEADER) != null) {
-            request.setRemoteAddr(trusted.client(request.getRemoteAddr(), Collections.list(request.getHeaders(HEADER))));
+            request.setRemoteAddr(
+                    trusted.client(request.getRemoteAddr(), Collections.list(request.getHeaders(HEADER))));
         }
         getNext().invoke(request, response);
     }

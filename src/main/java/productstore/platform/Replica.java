@@ -22,8 +22,7 @@ final class Replica implements AutoCloseable {
 
     private static final Logger log = LoggerFactory.getLogger(Replica.class);
     private static final Duration BETWEEN_LOOKS = Duration.ofMillis(150);
-    private static final String HOW_FAR =
-            "/* replica.primary */ SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint";
+    private static final String HOW_FAR = "/* replica.primary */ SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint";
     private static final String REPLAYED = """
             /* replica.replayed */
             SELECT CASE WHEN pg_is_in_recovery() THEN (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint ELSE -1 END

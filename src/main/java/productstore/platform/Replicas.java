@@ -35,9 +35,12 @@ public final class Replicas implements SmartLifecycle, AutoCloseable {
         home = counter(metrics, "home");
         failed = counter(metrics, "failed");
         if (isOn()) {
-            Gauge.builder("store.replicas.usable", replicas, all -> all.stream()
-                            .filter(replica -> replica.asOf() != null)
-                            .count())
+            Gauge.builder(
+                            "store.replicas.usable",
+                            replicas,
+                            all -> all.stream()
+                                    .filter(replica -> replica.asOf() != null)
+                                    .count())
                     .description("Replicas that are new enough to be read from now")
                     .register(metrics);
         }

@@ -38,7 +38,9 @@ class TrustedProxiesTest extends IdentityTest {
         assertThat(left("127.0.0.2", "192.0.2.21")).isEqualTo(8);
         assertThat(left("127.0.0.2", "192.0.2.21:5000")).as("with its port").isEqualTo(7);
         assertThat(left("127.0.0.2", "2001:db9::1")).isEqualTo(9);
-        assertThat(left("127.0.0.2", "[2001:db9:0:0:1::2]:443")).as("of one line").isEqualTo(8);
+        assertThat(left("127.0.0.2", "[2001:db9:0:0:1::2]:443"))
+                .as("of one line")
+                .isEqualTo(8);
     }
 
     @Test
