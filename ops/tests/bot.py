@@ -49,9 +49,9 @@ def plain(text):
 
 
 class Bot:
-    """Listens on a free port of 127.0.0.1 until closed."""
+    """Listens on a free port until closed; on this machine only, unless a container has to reach it."""
 
-    def __init__(self, token, chat, first_answers=()):
+    def __init__(self, token, chat, first_answers=(), host="127.0.0.1"):
         """first_answers: the codes of the first answers, before it takes messages; 429 asks to wait for a second."""
         self.token = token
         self.chat = chat
@@ -74,7 +74,7 @@ class Bot:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((host, 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
