@@ -176,6 +176,15 @@ class StoreTest(unittest.TestCase):
         chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
         self.assertEqual((pom, pom), (chart["appVersion"], chart["version"]))
 
+    def test_images_are_those_of_compose(self):
+        versions = dict(line.split("=", 1) for line in (ROOT / ".env.example").read_text().splitlines() if re.match(r"\w+_VERSION=", line))
+        values = yaml.safe_load((CHART / "values.yaml").read_text())
+        self.assertEqual(
+            [f"docker.io/library/redis:{versions['REDIS_VERSION']}", f"docker.io/prometheuscommunity/postgres-exporter:{versions['POSTGRES_EXPORTER_VERSION']}",
+             f"docker.io/oliver006/redis_exporter:{versions['REDIS_EXPORTER_VERSION']}"],
+            [part["image"] for part in (values["redis"], values["monitoring"]["postgresExporter"], values["monitoring"]["redisExporter"])],
+        )
+
     def test_each_setting_is_one_that_the_store_reads(self):
         limits = (ROOT / "src/main/java/productstore/platform/Limits.java").read_text()
         known = set(re.findall(r"\b(?:STORE|OTEL)_[A-Z_]+[A-Z]\b", self.settings + (ROOT / "store").read_text()))
@@ -199,7 +208,7 @@ class StoreTest(unittest.TestCase):
             self.assertEqual("management", asked["port"])
             self.assertIn(asked["path"].removeprefix("/health/"), groups)
 
-    def test_images_and_users_are_those_of_the_dockerfile(self):
+    def test_image_and_user_are_those_of_the_dockerfile(self):
         dockerfile = (ROOT / "Dockerfile").read_text()
         user, group = re.search(r"(?m)^USER (\d+):(\d+)$", dockerfile).groups()
         spec, container = store(rendered(IMAGE))

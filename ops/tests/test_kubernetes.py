@@ -1,6 +1,7 @@
 """
 The chart on a real Kubernetes: installed, updated, robbed of a store and of the database's primary, put back, uninstalled and installed again,
-all of it under orders and reads. The tests are one story, told in their order.
+all of it under orders and reads, by the commands of docs/kubernetes.md with names and sizes of its own. The tests are one story, told in
+their order.
 
     KUBECONFIG     a cluster with CloudNativePG and prometheus-operator's definitions
     KUBE_LOAD      a command that makes a tar of images known to its nodes, which it is given as the last word: "kind load image-archive"
