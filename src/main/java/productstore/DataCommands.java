@@ -7,7 +7,9 @@ import ch.qos.logback.classic.encoder.PatternLayoutEncoder;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.ConsoleAppender;
 import java.util.List;
+import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
 import org.postgresql.ds.PGSimpleDataSource;
 import org.slf4j.LoggerFactory;
 import productstore.catalog.FileCommands;
@@ -26,16 +28,8 @@ final class DataCommands {
     static int run(String verb, List<String> arguments, Settings settings) {
         logToStandardError();
         try (ChosenDatabase database = ChosenDatabase.toCommand(settings)) {
-            DatabaseAddress address = database.address();
-            PGSimpleDataSource source = new PGSimpleDataSource();
-            source.setTargetServerType("primary");
-            source.setUrl(address.url());
-            source.setUser(address.user());
-            source.setPassword(address.password());
-            source.setApplicationName("product-store " + verb);
-            new SchemaMigration()
-                    .unlessNewer()
-                    .migrate(Flyway.configure().dataSource(source).load());
+            DataSource source = source(database.address(), verb);
+            SchemaMigration.migrate(flyway(source));
             return switch (verb) {
                 case "import" -> FileCommands.importFile(source, arguments, System.out, System.err);
                 case "export" -> FileCommands.exportFile(source, arguments, System.out, System.err);
@@ -45,8 +39,25 @@ final class DataCommands {
         }
     }
 
+    /** Connections of a command's own; the server shows its verb beside them. */
+    static DataSource source(DatabaseAddress address, String verb) {
+        PGSimpleDataSource source = new PGSimpleDataSource();
+        source.setTargetServerType("primary");
+        source.setUrl(address.url());
+        source.setUser(address.user());
+        source.setPassword(address.password());
+        source.setApplicationName("product-store " + verb);
+        return source;
+    }
+
+    static Flyway flyway(DataSource source) {
+        FluentConfiguration configuration = Flyway.configure().dataSource(source);
+        SchemaMigration.configure(configuration);
+        return configuration.load();
+    }
+
     /** The standard output is for what a person asked for: an export must not begin with a log. */
-    private static void logToStandardError() {
+    static void logToStandardError() {
         LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
         context.reset();
         PatternLayoutEncoder encoder = new PatternLayoutEncoder();

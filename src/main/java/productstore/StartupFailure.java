@@ -39,6 +39,10 @@ final class StartupFailure extends RuntimeException {
                 return Optional.of("The database's user may not create the store's tables (" + message
                         + "); make that user the owner of the database.");
             }
+            if (cause instanceof SQLException refusal && "55P03".equals(refusal.getSQLState())) {
+                return Optional.of("A migration waited 10 s for a table that others use and gave up, so that they can go on;"
+                        + " try again when no import, seed or other long transaction runs.");
+            }
             if (message != null && message.contains("non-empty schema") && message.contains("no schema history")) {
                 return Optional.of(
                         "The database holds tables that are not the store's; set STORE_DB_URL to an empty one.");

@@ -42,6 +42,8 @@ public class Store {
                 case "train" -> TrainingRun.in(Path.of(words.getLast()));
                 case "import", "export", "seed" ->
                     System.exit(DataCommands.run(verb, words.subList(1, words.size()), Settings.from(System.getenv())));
+                case "migrate" ->
+                    System.exit(MigrateCommand.run(words.subList(1, words.size()), Settings.from(System.getenv())));
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             }
         } catch (RuntimeException | Error failure) {

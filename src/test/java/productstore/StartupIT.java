@@ -180,7 +180,7 @@ class StartupIT {
         execute(newer, """
                 INSERT INTO flyway_schema_history
                     (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
-                VALUES (9999, '9999', 'from the future', 'SQL', 'V9999__from_the_future.sql', 1, 'x', 1, true)
+                VALUES (9999, '9999', 'contract sku', 'SQL', 'V9999__contract_sku.sql', 1, 'x', 1, true)
                 """);
         assertRefused(
                 own(newer, "STORE_DEMO", "false"),

@@ -44,10 +44,14 @@ class Database {
                 pool(properties, limits), limits.poolSize(), limits.poolQueue(), limits.poolWait(), registry, tracer);
     }
 
-    /** Migrations run before anybody waits at the gate, and their statements are not the store's operations. */
+    /**
+     * Migrations have connections of their own: the pool's bound how long a statement may take, which is for requests, and what
+     * migrations set would stay on them.
+     */
     @Bean
-    FlywayConfigurationCustomizer migrationsPastTheGate(FairGate gate) {
-        return flyway -> flyway.dataSource(gate.pool());
+    FlywayConfigurationCustomizer migrationsPastThePool(DataSourceProperties properties) {
+        return flyway -> flyway.dataSource(
+                properties.determineUrl(), properties.determineUsername(), properties.determinePassword());
     }
 
     /** Opens connections beside the pool, for what holds one all the time. */
@@ -219,10 +223,6 @@ class Database {
             Gauge.builder("store.database.waiting", permits, Semaphore::getQueueLength)
                     .description("Requests that wait for their turn at the database now")
                     .register(registry);
-        }
-
-        HikariDataSource pool() {
-            return pool;
         }
 
         @Override

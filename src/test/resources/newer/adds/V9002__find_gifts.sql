@@ -1,0 +1,1 @@
+CREATE INDEX CONCURRENTLY orders_gift ON orders (created_at) WHERE gift;

@@ -1,0 +1,2 @@
+-- contract: a test's
+ALTER TABLE orders DROP COLUMN comment;
