@@ -106,6 +106,8 @@ public final class Restore {
     }
 
     private static long count(JdbcClient db, String table) {
-        return db.sql("/* restore.count */ SELECT count(*) FROM " + table).query(Long.class).single();
+        return db.sql("/* restore.count */ SELECT count(*) FROM " + table)
+                .query(Long.class)
+                .single();
     }
 }

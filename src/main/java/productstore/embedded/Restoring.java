@@ -5,6 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A data folder that is being made from a backup. It is put together and tried out in {@code restoring/} inside the real one, as a
@@ -13,6 +16,9 @@ import java.nio.file.StandardCopyOption;
 public final class Restoring implements AutoCloseable {
     private static final String NAME = "restoring";
     private static final String ADMIN_PASSWORD = "admin-password.txt";
+
+    private static final Duration SERVERS_END = Duration.ofSeconds(60);
+    private static final Duration POLL = Duration.ofMillis(50);
 
     private final DataFolder real;
     private final Path folder;
@@ -37,6 +43,7 @@ public final class Restoring implements AutoCloseable {
                 throw new CannotStart("The data folder " + dataDir + " is a store's already, and nothing there is"
                         + " overwritten; move it away, or set STORE_DATA_DIR to a folder that is new or empty.");
             }
+            awaitItsServersEnd(folder);
             Trees.delete(folder);
             Path postgres = folder.resolve("postgres");
             Files.createDirectories(postgres);
@@ -50,6 +57,20 @@ public final class Restoring implements AutoCloseable {
             if (!begun) {
                 real.close();
             }
+        }
+    }
+
+    /** One that was killed leaves its server behind for a moment. */
+    private static void awaitItsServersEnd(Path folder) throws IOException {
+        Path files = Cluster.files(folder.resolve("postgres"));
+        Instant limit = Instant.now().plus(SERVERS_END);
+        while (PidFile.read(files)
+                .filter(file -> CommandLines.of(file.pid()).contains(Cluster.mark(files)))
+                .isPresent()) {
+            if (Instant.now().isAfter(limit)) {
+                throw new IOException("a server still runs on it");
+            }
+            LockSupport.parkNanos(POLL.toNanos());
         }
     }
 
