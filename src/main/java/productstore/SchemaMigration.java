@@ -34,7 +34,8 @@ class SchemaMigration {
 
     /** What holds for each migration, at a store's start or by a command. */
     static void configure(FluentConfiguration flyway) {
-        // Who waits for a table keeps everybody out who comes later; after a while it is better to give up. The time of the
+        // Who waits for a table keeps everybody out who comes later; after a while it is better to give up. The time of
+        // the
         // statement itself has no bound: a large shop takes what it takes.
         flyway.initSql("SET lock_timeout = '10s'; SET statement_timeout = 0");
         // Several may begin at once; the others wait until the first is done, however long that takes.

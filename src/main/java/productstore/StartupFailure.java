@@ -6,6 +6,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.flywaydb.core.api.exception.FlywayValidateException;
 import org.springframework.boot.web.server.PortInUseException;
+import productstore.backup.BackupFailure;
 import productstore.embedded.CannotStart;
 
 /** A reason not to start that a person can do something about. The message is the one sentence they are told. */
@@ -25,7 +26,10 @@ final class StartupFailure extends RuntimeException {
     static Optional<String> sentenceOf(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             String message = cause.getMessage();
-            if (message != null && (cause instanceof StartupFailure || cause instanceof CannotStart)) {
+            if (message != null
+                    && (cause instanceof StartupFailure
+                            || cause instanceof CannotStart
+                            || cause instanceof BackupFailure)) {
                 return Optional.of(message);
             }
             if (cause instanceof PortInUseException taken) {
@@ -40,8 +44,9 @@ final class StartupFailure extends RuntimeException {
                         + "); make that user the owner of the database.");
             }
             if (cause instanceof SQLException refusal && "55P03".equals(refusal.getSQLState())) {
-                return Optional.of("A migration waited 10 s for a table that others use and gave up, so that they can go on;"
-                        + " try again when no import, seed or other long transaction runs.");
+                return Optional.of(
+                        "A migration waited 10 s for a table that others use and gave up, so that they can go on;"
+                                + " try again when no import, seed or other long transaction runs.");
             }
             if (message != null && message.contains("non-empty schema") && message.contains("no schema history")) {
                 return Optional.of(

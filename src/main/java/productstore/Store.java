@@ -44,6 +44,10 @@ public class Store {
                     System.exit(DataCommands.run(verb, words.subList(1, words.size()), Settings.from(System.getenv())));
                 case "migrate" ->
                     System.exit(MigrateCommand.run(words.subList(1, words.size()), Settings.from(System.getenv())));
+                case "backup" ->
+                    System.exit(BackupCommands.backup(words.subList(1, words.size()), Settings.from(System.getenv())));
+                case "restore" ->
+                    System.exit(BackupCommands.restore(words.subList(1, words.size()), Settings.from(System.getenv())));
                 default -> throw new StartupFailure("There is no verb \"" + verb + "\"; see ./store help.");
             }
         } catch (RuntimeException | Error failure) {
@@ -101,8 +105,12 @@ public class Store {
     }
 
     private static Service service(Settings settings) {
+        return new Service("product-store", version(), node(settings));
+    }
+
+    static String version() {
         var version = Store.class.getPackage().getImplementationVersion();
-        return new Service("product-store", version == null ? "unknown" : version, node(settings));
+        return version == null ? "unknown" : version;
     }
 
     /** Which of several stores this is. */

@@ -40,10 +40,20 @@ final class StoreProcess implements AutoCloseable {
      * @param prefix what to put before the command
      */
     static StoreProcess start(Path scratch, Map<String, String> settings, String... prefix) {
+        return start(scratch, settings, List.of(prefix), List.of("run"));
+    }
+
+    /** Starts another verb. */
+    static StoreProcess command(Path scratch, Map<String, String> settings, String... words) {
+        return start(scratch, settings, List.of(), List.of(words));
+    }
+
+    private static StoreProcess start(
+            Path scratch, Map<String, String> settings, List<String> prefix, List<String> words) {
         try {
             int port = freePort();
             int managementPort = freePort();
-            List<String> command = new ArrayList<>(List.of(prefix));
+            List<String> command = new ArrayList<>(prefix);
             command.addAll(List.of(
                     Path.of(System.getProperty("java.home"), "bin/java").toString(),
                     "-Xmx256m",
@@ -51,8 +61,8 @@ final class StoreProcess implements AutoCloseable {
                     "-XX:TieredStopAtLevel=1",
                     "-cp",
                     System.getProperty("java.class.path"),
-                    "productstore.Store",
-                    "run"));
+                    "productstore.Store"));
+            command.addAll(words);
             Path out = Files.createTempFile(scratch, "out", ".txt");
             Path err = Files.createTempFile(scratch, "err", ".txt");
             ProcessBuilder builder =

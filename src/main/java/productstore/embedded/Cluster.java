@@ -25,7 +25,7 @@ import java.util.TreeMap;
 final class Cluster {
     static final String USER = "store";
     static final String DATABASE = "store";
-    private static final String MAJOR = "18";
+    static final String MAJOR = "18";
 
     /** What an order's safety rests on; given on the command line, where no file and no ALTER SYSTEM can undo it. */
     private static final Map<String, String> DURABLE =
@@ -212,6 +212,10 @@ final class Cluster {
     }
 
     Path files() {
+        return files(postgres);
+    }
+
+    static Path files(Path postgres) {
         return postgres.resolve(MAJOR);
     }
 
@@ -224,7 +228,7 @@ final class Cluster {
     }
 
     static Optional<PidFile> pidFile(Path postgres) {
-        return PidFile.read(postgres.resolve(MAJOR));
+        return PidFile.read(files(postgres));
     }
 
     static Path password(Path postgres) {
@@ -248,7 +252,7 @@ final class Cluster {
         return Base64.getUrlEncoder().withoutPadding().encodeToString(bytes);
     }
 
-    private static void sync(Path folder) throws IOException {
+    static void sync(Path folder) throws IOException {
         try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
             channel.force(true);
         }

@@ -1,5 +1,6 @@
 package productstore.embedded;
 
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -70,6 +71,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
     private static EmbeddedPostgres start(DataFolder folder, @Nullable Path binariesHome) {
         boolean started = false;
         try {
+            Restoring.requireNoneBegun(folder);
             Path postgres = folder.postgres();
             Cluster cluster = Cluster.open(postgres, binariesHome == null ? postgres : binariesHome);
             Server server = Server.start(cluster);
@@ -89,6 +91,21 @@ public final class EmbeddedPostgres implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new CannotStart("The wait for the running store was interrupted.", e);
         }
+    }
+
+    /** Where the files of the database below a data folder are, or empty if there is none. */
+    public static Optional<Path> files(Path dataDir) {
+        return Optional.of(Cluster.files(dataDir.resolve("postgres"))).filter(Files::isDirectory);
+    }
+
+    /** Where its password is kept. */
+    public static Path passwordFile(Path dataDir) {
+        return Cluster.password(dataDir.resolve("postgres"));
+    }
+
+    /** The version whose files these are; another one can't read them. */
+    public static String majorVersion() {
+        return Cluster.MAJOR;
     }
 
     public String jdbcUrl() {
