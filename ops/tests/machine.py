@@ -9,6 +9,7 @@ and a network of its own, which reaches nobody. Needs root, and neither containe
 Whatever happens to the test, nothing of it is left: its first process dies with the test, and all others with that one.
 """
 
+import atexit
 import concurrent.futures
 import ctypes
 import os
@@ -73,6 +74,8 @@ class Machine:
         programs.install_missing("systemd", "iproute2")
         self.folder.mkdir()
         self.group.mkdir()
+        # unittest leaves its cleanups undone when it is interrupted.
+        atexit.register(self.__exit__)
         log = self.folder / "boot.log"
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--ipc", "--uts", "--cgroup"]
         command += ["sh", "-c", BOOT, "sh", self.folder, "unified" if UNIFIED else "legacy"]
@@ -116,6 +119,8 @@ class Machine:
         wait_until("the machine's control groups are gone", self._forget, 30)
 
     def _forget(self):
+        if not self.group.exists():
+            return True
         for group in sorted([self.group, *(path for path in self.group.rglob("*") if path.is_dir())], reverse=True):
             group.rmdir()
         return True

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,11 +24,13 @@ import org.junit.jupiter.params.provider.MethodSource;
 class DocsCommandsTest {
     private static final Set<String> SHELLS = Set.of("sh", "bash", "shell", "console");
     private static final Pattern RUN = Pattern.compile("<!-- run: (\\S+) -->");
-    private static final Pattern NOT_RUN =
-            Pattern.compile("<!-- not run: \\S.* -->|\\*Not run by a test: \\S.*\\.\\*");
+    private static final Pattern NOT_RUN = Pattern.compile("<!-- not run: \\S.* -->|\\*Not run by a test: \\S.*\\.\\*");
     // What a fence without a language hides.
     private static final Pattern COMMAND = Pattern.compile(
             "^\\s*(?:\\$ |sudo |\\./|ops/|ci/|curl |docker |podman |kubectl |helm |psql )", Pattern.MULTILINE);
+
+    private static final Pattern NAMED_IN_JAVA = Pattern.compile("-D(?:it\\.)?test=([\\w,]+)");
+    private static final Pattern NAMED_IN_PYTHON = Pattern.compile("ops/tests/run ((?:test_[\\w.]+ ?)+)");
 
     @ParameterizedTest
     @MethodSource("productstore.DocsLinksTest#papers")
@@ -93,6 +96,35 @@ class DocsCommandsTest {
                         "docs/api.md:26: a command in a fence without a language");
     }
 
+    @ParameterizedTest
+    @MethodSource("productstore.DocsLinksTest#papers")
+    void everyTestThatACommandNamesIsThere(Path file) {
+        assertThat(missingTests(DocsLinksTest.read(file))).isEmpty();
+    }
+
+    @Test
+    void aTestThatIsNotThereIsCaught() {
+        assertThat(
+                        missingTests(
+                                "`./store test surefire:test -Dtest=DocsApiTest,DocsFarmTest`, `ops/tests/run test_live test_life`"))
+                .containsExactlyInAnyOrder("DocsFarmTest", "ops/tests/test_life.py");
+    }
+
+    private static List<String> missingTests(String text) {
+        var java = NAMED_IN_JAVA
+                .matcher(text)
+                .results()
+                .flatMap(named -> Stream.of(named.group(1).split(",", -1)));
+        var python = NAMED_IN_PYTHON
+                .matcher(text)
+                .results()
+                .flatMap(named -> Stream.of(named.group(1).strip().split(" ", -1)))
+                .map(module -> "ops/tests/" + module.replaceFirst("\\..*", "") + ".py");
+        return Stream.concat(java, python)
+                .filter(name -> source(name).isEmpty())
+                .toList();
+    }
+
     private static List<String> faults(String text) {
         return faults(new Paper(Path.of("docs/api.md"), text));
     }
@@ -116,9 +148,7 @@ class DocsCommandsTest {
         }
         var run = RUN.matcher(block.mark());
         if (!run.matches()) {
-            return NOT_RUN.matcher(block.mark()).matches()
-                    ? null
-                    : "nobody is said to run it, and no reason given";
+            return NOT_RUN.matcher(block.mark()).matches() ? null : "nobody is said to run it, and no reason given";
         }
         var name = run.group(1);
         var test = source(name);
