@@ -49,9 +49,9 @@ def plain(text):
 
 
 class Bot:
-    """Listens until closed, on a free port of 127.0.0.1 unless it is told otherwise."""
+    """Listens on a free port until closed; on this machine only, unless a container has to reach it."""
 
-    def __init__(self, token, chat, first_answers=(), address=("127.0.0.1", 0), tls=None):
+    def __init__(self, token, chat, first_answers=(), host="127.0.0.1", port=0, tls=None):
         """
         first_answers: the codes of the first answers, before it takes messages; 429 asks to wait for a second. tls: an SSLContext, if
         it is to speak HTTPS.
@@ -82,7 +82,7 @@ class Bot:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer(address, Handler)
+        self._server = http.server.ThreadingHTTPServer((host, port), Handler)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"

@@ -154,7 +154,7 @@ class OperationsTest(unittest.TestCase):
         """)
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(self.machine.path("/run/telegram.pem"), self.machine.path("/run/telegram.key"))
-        bot = self.machine.in_its_network(lambda: Bot(TOKEN, CHAT, address=("127.0.0.2", 443), tls=tls))
+        bot = self.machine.in_its_network(lambda: Bot(TOKEN, CHAT, host="127.0.0.2", port=443, tls=tls))
         self.addCleanup(bot.close)
         return bot
 

@@ -40,7 +40,8 @@ class PersonalDataTest extends StoreTest {
             assertThat(tablesWith(personal)).as(personal).isNotEmpty();
         }
 
-        db.sql("/* test.remove */ " + script().replace(":'user'", "'" + id + "'")).update();
+        db.sql("/* test.remove */ " + script().replace(":'user'", "'" + id + "'"))
+                .update();
 
         for (var personal : PERSONAL) {
             assertThat(tablesWith(personal)).as(personal).isEmpty();
@@ -74,10 +75,7 @@ class PersonalDataTest extends StoreTest {
                 .filter(table -> db.sql("/* test.look */ SELECT count(*) FROM " + table + " AS t"
                                         + " WHERE strpos(t::text, :text) > 0 OR strpos(t::text, :hex) > 0")
                                 .param("text", text)
-                                .param(
-                                        "hex",
-                                        HexFormat.of()
-                                                .formatHex(text.getBytes(StandardCharsets.UTF_8)))
+                                .param("hex", HexFormat.of().formatHex(text.getBytes(StandardCharsets.UTF_8)))
                                 .query((row, _) -> row.getLong(1))
                                 .single()
                         > 0)
