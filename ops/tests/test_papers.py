@@ -180,7 +180,7 @@ class OperationsTest(unittest.TestCase):
             "curl -fsS http://localhost:8080/api/inventory": lambda said: self.assertEqual({"items": []}, json.loads(said)),
             "systemctl stop product-store\ncp": self.the_runbooks_commands_work,
             "systemctl start postgresql": self.it_has_moved,
-            "systemctl disable": self.nothing_is_left,
+            "runuser -u postgres -- dropdb": self.nothing_is_left,
         }
 
     def bring_the_build(self, _):
