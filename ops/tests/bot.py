@@ -51,8 +51,11 @@ def plain(text):
 class Bot:
     """Listens on a free port until closed; on this machine only, unless a container has to reach it."""
 
-    def __init__(self, token, chat, first_answers=(), host="127.0.0.1"):
-        """first_answers: the codes of the first answers, before it takes messages; 429 asks to wait for a second."""
+    def __init__(self, token, chat, first_answers=(), host="127.0.0.1", port=0, tls=None):
+        """
+        first_answers: the codes of the first answers, before it takes messages; 429 asks to wait for a second. tls: an SSLContext, if
+        it is to speak HTTPS.
+        """
         self.token = token
         self.chat = chat
         self.messages = []
@@ -63,9 +66,14 @@ class Bot:
         bot = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.answer(*bot.updates(self.path))
+
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                code, answer = bot.receive(self.path, body)
+                self.answer(*bot.receive(self.path, body))
+
+            def answer(self, code, answer):
                 self.send_response(code)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
@@ -74,7 +82,9 @@ class Bot:
             def log_message(self, *_):
                 pass
 
-        self._server = http.server.ThreadingHTTPServer((host, 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((host, port), Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -93,6 +103,13 @@ class Bot:
                 return self.refuse(400, str(bad), body)
             finally:
                 self.changed.notify_all()
+
+    def updates(self, path):
+        """Somebody has written a word in the chat."""
+        if path != f"/bot{self.token}/getUpdates":
+            return 404, {"ok": False, "error_code": 404, "description": "Not Found"}
+        chat = {"id": int(self.chat), "title": "On call", "type": "supergroup"}
+        return 200, {"ok": True, "result": [{"update_id": 1, "message": {"message_id": 1, "date": 0, "chat": chat, "text": "hello"}}]}
 
     def take(self, message):
         if str(message.get("chat_id")) != str(self.chat):

@@ -103,14 +103,19 @@ def _installed(package):
     return asked.stdout == "install ok installed"
 
 
+def install_missing(*wanted):
+    """Packages, those that are there left alone."""
+    lacking = [package for package in wanted if not _installed(package)]
+    if lacking:
+        install_packages(lacking)
+
+
 def main(others):
     try:
         lacking = missing(PROGRAMS)
         if lacking:
             install(lacking)
-        others = [package for package in others if not _installed(package)]
-        if others:
-            install_packages(others)
+        install_missing(*others)
     except CannotGet as reason:
         sys.exit(str(reason))
 

@@ -5,18 +5,22 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** A Markdown file of the repository, as far as tests hold it against the program. */
 record Paper(Path file, String text) {
+    // In a list, too.
+    private static final Pattern FENCE = Pattern.compile("\\s*(?:(?:[-*]|\\d+\\.)\\s+)?```(\\S*).*");
 
     /**
      * A fenced block.
      *
      * @param language what stands behind the opening fence
      * @param line the number of its first line in the file
+     * @param mark the line right above the opening fence, which says who runs a command; empty if there is none
      */
-    record Block(String language, String text, int line) {}
+    record Block(String language, String text, int line, String mark) {}
 
     /**
      * A command for a shell, and what the paper says is answered; null if it says nothing.
@@ -34,11 +38,15 @@ record Paper(Path file, String text) {
         var blocks = new ArrayList<Block>();
         var lines = text.lines().toList();
         for (int n = 0; n < lines.size(); n++) {
-            if (lines.get(n).startsWith("```")) {
+            var fence = FENCE.matcher(lines.get(n));
+            if (fence.matches()) {
                 int begin = n + 1;
-                for (n = begin; !lines.get(n).equals("```"); n++) {}
+                for (n = begin; !lines.get(n).strip().equals("```"); n++) {}
                 blocks.add(new Block(
-                        lines.get(begin - 1).substring(3), String.join("\n", lines.subList(begin, n)), begin + 1));
+                        fence.group(1),
+                        String.join("\n", lines.subList(begin, n)),
+                        begin + 1,
+                        begin < 2 ? "" : lines.get(begin - 2).strip()));
             }
         }
         return blocks;
