@@ -62,8 +62,8 @@ public class RateLimit {
         var left = Math.max(0, probe.getRemainingTokens());
         response.setHeader("RateLimit-Policy", policy);
         response.setHeader("RateLimit", "\"default\";r=" + left + ";t=" + seconds(probe.getNanosToWaitForReset()));
+        shared.note(budget, probe.isConsumed());
         if (probe.isConsumed()) {
-            shared.used(budget);
             return true;
         }
         Problems.write(

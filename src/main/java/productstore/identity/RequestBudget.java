@@ -3,6 +3,7 @@ package productstore.identity;
 import io.github.bucket4j.Bucket;
 import io.github.bucket4j.ConsumptionProbe;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** What one caller may still ask of this store, and what of it the other stores have not been told yet. */
@@ -11,6 +12,7 @@ final class RequestBudget {
     private final int size;
     private final Bucket bucket;
     private final AtomicInteger untold = new AtomicInteger();
+    private final AtomicBoolean noted = new AtomicBoolean();
 
     RequestBudget(String caller, int size, Duration window) {
         this.caller = caller;
@@ -28,13 +30,22 @@ final class RequestBudget {
         return bucket.tryConsumeAndReturnRemaining(1);
     }
 
-    /** Notes a request to be told of; true if it is the only one. */
-    boolean note() {
-        return untold.getAndIncrement() == 0;
+    /**
+     * Notes a request to be told of. One that was refused is, too: with it this store hears what was used elsewhere since.
+     *
+     * @return whether it is the first one since the last time
+     */
+    boolean note(boolean admitted) {
+        if (admitted) {
+            untold.getAndIncrement();
+        }
+        // Not written each time: many processors read it.
+        return !noted.get() && noted.compareAndSet(false, true);
     }
 
     /** How many requests are to be told; they count as told from now on. */
     int tell() {
+        noted.set(false);
         return untold.getAndSet(0);
     }
 

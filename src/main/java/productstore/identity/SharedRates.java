@@ -57,9 +57,9 @@ class SharedRates implements SmartLifecycle {
                 bytes((double) TimeUnit.NANOSECONDS.toMicros(RateLimit.WINDOW.toNanos()) / limits.requestsPerMinute());
     }
 
-    /** Notes that a request was admitted. */
-    void used(RequestBudget budget) {
-        if (redis.isOn() && budget.note()) {
+    /** Notes a request. */
+    void note(RequestBudget budget, boolean admitted) {
+        if (redis.isOn() && budget.note(admitted)) {
             toTell.add(budget);
         }
     }
