@@ -80,7 +80,8 @@ class Run:
     def begin(self, **_):
         Person.begin()
         # Workers are told the options with their first users, so they know it too.
-        self.options.admin_password = self.options.admin_password or plain.secret(os.environ, "STORE_LOAD_ADMIN_PASSWORD")
+        self.options.admin_password = (self.options.admin_password or os.environ.get("STORE_LOAD_ADMIN_PASSWORD")
+                                       or plain.secret(os.environ, "STORE_LOAD_ADMIN_PASSWORD"))
         self.started = time.monotonic()
         self.marks.begin(scenario=", ".join(self.scenarios), shape=self.shape, users=self.options.num_users)
         if self.options.headless:
