@@ -22,8 +22,17 @@ class Shop:
         self.process = None
         self.tokens = {}
 
-    def start(self, seconds=900):
+    def start(self, seconds=900, tries=5):
         """The first start on this machine builds."""
+        try:
+            return self._start(seconds)
+        except AssertionError as failure:
+            # A port that was free a moment ago: somebody else's connection was given it since.
+            if tries == 1 or "is taken by another program" not in str(failure):
+                raise
+            return self.start(seconds, tries - 1)
+
+    def _start(self, seconds):
         self.port, management = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         log = self.scratch / f"{self.name}-{self.port}.log"

@@ -249,6 +249,23 @@ class BackupIT {
         Ended restored = command(on("drifted"), "restore", drifted.toString());
         assertThat(restored.out()).contains("1 products have a stock that ledger and orders don't agree with");
         assertThat(restored.code()).isEqualTo(2);
+
+        try (var postgres = EmbeddedPostgres.start(scratch.resolve("data"))) {
+            execute(postgres, """
+                    INSERT INTO flyway_schema_history
+                        (installed_rank, version, description, type, script, checksum, installed_by, execution_time, success)
+                    VALUES (9999, '9999', 'contract sku', 'SQL', 'V9999__contract_sku.sql', 1, 'x', 1, true)
+                    """);
+        }
+        Path newer = backupFile("newer.tar.gz");
+        succeed("data", "backup", newer.toString());
+        assertRefused(
+                on("newer"),
+                "The database was made by a newer Product Store (its schema is at version 9999)",
+                "restore",
+                newer.toString());
+        assertThat(scratch.resolve("newer/postgres")).doesNotExist();
+        assertThat(scratch.resolve("newer/restoring")).doesNotExist();
     }
 
     private Map<String, String> rows(String folder) {
