@@ -3,6 +3,7 @@ A stand-in for Telegram's Bot API and for a dead man's switch, on loopback. It t
 Telegram refuses, as far as a message in HTML is concerned: https://core.telegram.org/bots/api#html-style
 """
 
+import contextlib
 import html
 import http.server
 import json
@@ -77,7 +78,8 @@ class Bot:
                 self.send_response(code)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()
-                self.wfile.write(json.dumps(answer).encode())
+                with contextlib.suppress(BrokenPipeError):  # An Alertmanager that is stopped does not wait for it.
+                    self.wfile.write(json.dumps(answer).encode())
 
             def log_message(self, *_):
                 pass

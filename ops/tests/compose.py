@@ -12,10 +12,13 @@ import time
 import yaml
 
 import images
+from alertmanagers import BUILT, go
 from processes import wait_until
 from rulebook import OPS, ROOT
 from shorten import copy
 
+# What Docker Compose reads its files with.
+PARSER = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
 VARIABLE = re.compile(r"\$\{(\w+)(:\?[^}]*)?\}|\$\$")
 PROJECT = "store-tests"
 
@@ -26,9 +29,22 @@ def variables(path=ROOT / ".env.example"):
 
 def read(path=ROOT / "compose.yaml", **settings):
     """With the variables of .env.example filled in; a KeyError for one that is not there."""
+    return yaml.safe_load(filled(path, **settings).replace("$$", "$"))
+
+
+def filled(path, **settings):
     known = {**variables(), **settings}
-    text = VARIABLE.sub(lambda found: known[found[1]] if found[1] else "$", path.read_text())
-    return yaml.safe_load(text)
+    return VARIABLE.sub(lambda found: known[found[1]] if found[1] else found[0], path.read_text())
+
+
+def parser():
+    """Builds it the first time."""
+    path = BUILT / PARSER.rsplit("@", 1)[1] / "compose-go"
+    if not path.exists():
+        environment = {**os.environ, "GOBIN": str(path.parent), "GOFLAGS": "-buildvcs=false"}
+        subprocess.run([go(), "install", PARSER], env=environment, check=True, stdout=sys.stderr, stderr=sys.stderr)
+        (path.parent / "cmd").rename(path)
+    return path
 
 
 def podman(*words, check=True):
@@ -142,8 +158,8 @@ class Composed:
     def exec(self, service, *words):
         return podman("exec", self.container(service), *words).stdout
 
-    def down(self, *words):
-        self.compose("down", "-t", "20", *words)
+    def down(self):
+        self.compose("down")
 
     def remove(self):
         """Everything of it, whatever state it is in; also what a run that was killed has left."""

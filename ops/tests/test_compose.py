@@ -25,7 +25,7 @@ import elastic
 import images
 import standins
 from bot import Bot
-from compose import PROJECT, Composed, podman, read, variables
+from compose import PROJECT, Composed, filled, parser, podman, read, variables
 from jaeger import Query
 from processes import free_port, request, wait_until
 from rulebook import OPS, ROOT
@@ -139,6 +139,26 @@ class FilesTest(unittest.TestCase):
             self.assertIn(before, self.text)
             changed = read(self.changed(before, after))
             self.assertTrue(any(fault.startswith(said) for fault in faults(changed)), (said, list(faults(changed))))
+
+    def test_docker_composes_own_parser_takes_it(self):
+        done = self.parsed(ROOT / "compose.yaml")
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual(set(self.services), set(json.loads(done.stdout)["services"]))
+        for before, after, said in (
+            ("mem_limit: 768m", "memory_limit: 768m", "services.postgres.memory_limit"),
+            ("condition: service_healthy", "condition: healthy", "services.store.depends_on.postgres"),
+            ("    driver: json-file", "    drivers: json-file", "logging additional properties 'drivers' not allowed"),
+        ):
+            done = self.parsed(self.changed(before, after))
+            self.assertEqual(1, done.returncode, said)
+            self.assertIn(said, done.stderr)
+
+    def parsed(self, path):
+        """With the variables filled in, for as a program of its own it does not read them."""
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+            file.write(filled(path))
+            file.flush()
+            return subprocess.run([parser(), "-format", "json", file.name], capture_output=True, text=True, cwd=ROOT, timeout=60)
 
     def changed(self, before, after):
         with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
