@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import json
 import pathlib
+import re
 import shutil
 import signal
 import tempfile
@@ -17,6 +18,7 @@ import uuid
 
 import programs
 from processes import ProcessesTest, wait_until
+from rulebook import OPS
 from several import DRAIN_SECONDS, REQUESTS_PER_MINUTE, Buyers, Caller, Crowd, Shop
 
 BUYERS = 12
@@ -30,6 +32,17 @@ def setUpModule():
     lacking = [package for program, package in packages.items() if not shutil.which(program)]
     if lacking:
         programs.install_packages(lacking)
+
+
+class ProxyFileTest(unittest.TestCase):
+    def test_what_the_proxy_says_itself_is_a_problem(self):
+        text = (OPS / "proxy/haproxy.cfg").read_text()
+        said = re.findall(r"http-error status (\d+) content-type application/problem\+json .*lf-string '(.*)'", text)
+        problems = {int(status): json.loads(re.sub(r"%\[[^]]*]", "x", body)) for status, body in said}
+        self.assertEqual({502: "bad_gateway", 503: "overloaded", 504: "gateway_timeout"}, {status: body["code"] for status, body in problems.items()})
+        for status, body in problems.items():
+            self.assertEqual({"type", "title", "status", "detail", "instance", "code", "trace_id"}, set(body))
+            self.assertEqual((status, f"/problems/{body['code'].replace('_', '-')}"), (body["status"], body["type"]))
 
 
 class ScalingTest(ProcessesTest):
@@ -212,6 +225,7 @@ class ScalingTest(ProcessesTest):
         self.assertLessEqual(max(per_buyer.values(), default=0), 1, f"more than what was held: {buyers.failed}")
         # One whose key the proxy could send again may be told that the first is still being decided.
         told = {(status, bool(key)) for _, _, status, key, _ in buyers.failed}
+        self.assertLessEqual({answer["code"] for _, _, status, _, answer in buyers.failed if status == 502}, {"bad_gateway"})
         self.assertLessEqual(told, {(502, False), (0, False), (409, True), (502, True)}, buyers.failed)
         print(f"killed store: {len(buyers.placed)} orders placed, {len(buyers.failed)} of {BUYERS} buyers were not answered once")
         self.settle(buyers, self.shop.primary)
