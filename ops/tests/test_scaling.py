@@ -185,8 +185,8 @@ class ScalingTest(ProcessesTest):
                 for path in paths:
                     self.assertEqual(f"{price}.00", self.price(store, path), f"store {store.number}, a second later")
         after = [store.metric('store_replica_reads_total{result="replica"') for store in self.shop.stores]
-        for store, old, new in zip(self.shop.stores, before, after):
-            self.assertGreater(new, old, f"store {store.number} never read from the replica")
+        # Not each of them: most of what one has read the others get by the Redis.
+        self.assertGreater(sum(after), sum(before), "nobody has read from the replica")
 
     def test_07_an_order_placed_at_one_store_is_seen_at_once_at_the_others(self):
         product = self.product()
@@ -223,10 +223,11 @@ class ScalingTest(ProcessesTest):
         self.assertGreater(len([1 for when, _, _ in buyers.placed if when > killed + 1]), 20, "the others go on")
         per_buyer = collections.Counter(failure[1] for failure in buyers.failed)
         self.assertLessEqual(max(per_buyer.values(), default=0), 1, f"more than what was held: {buyers.failed}")
-        # One whose key the proxy could send again may be told that the first is still being decided.
+        # One whose key the proxy could send again may be told that the first is still being decided. On a connection that was used
+        # before HTTP lets a proxy hang up instead of an answer.
         told = {(status, bool(key)) for _, _, status, key, _ in buyers.failed}
         self.assertLessEqual({answer["code"] for _, _, status, _, answer in buyers.failed if status == 502}, {"bad_gateway"})
-        self.assertLessEqual(told, {(502, False), (0, False), (409, True), (502, True)}, buyers.failed)
+        self.assertLessEqual(told, {(502, False), (502, True), (0, False), (0, True), (409, True)}, buyers.failed)
         print(f"killed store: {len(buyers.placed)} orders placed, {len(buyers.failed)} of {BUYERS} buyers were not answered once")
         self.settle(buyers, self.shop.primary)
         self.shop.start_store(store)
