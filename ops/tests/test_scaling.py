@@ -214,6 +214,7 @@ class ScalingTest(ProcessesTest):
 
     def test_20_a_store_that_is_killed_loses_no_order_and_fails_only_what_it_held(self):
         store = self.shop.stores[1]
+        self.addCleanup(self.back, store)
         with Buyers(self.shop.proxy, self.tokens, self.product()) as buyers:
             time.sleep(2)
             store.process.kill()
@@ -230,6 +231,8 @@ class ScalingTest(ProcessesTest):
         self.assertLessEqual(told, {(502, False), (502, True), (0, False), (0, True), (409, True)}, buyers.failed)
         print(f"killed store: {len(buyers.placed)} orders placed, {len(buyers.failed)} of {BUYERS} buyers were not answered once")
         self.settle(buyers, self.shop.primary)
+
+    def back(self, store):
         self.shop.start_store(store)
         wait_until("the proxy knows three stores", lambda: self.shop.known() == ["UP"] * 3, 30)
 
@@ -241,6 +244,7 @@ class ScalingTest(ProcessesTest):
         def read(number):
             reads[readers[number].ask("GET", f"/api/products/?limit=1&offset={reads.total() % 50}")[0]] += 1
 
+        self.addCleanup(self.back, store)
         with Buyers(self.shop.proxy, self.tokens, self.product()) as buyers, Crowd(len(readers), read):
             time.sleep(2)
             store.process.terminate()
@@ -255,8 +259,6 @@ class ScalingTest(ProcessesTest):
         self.assertLess(lasted, DRAIN_SECONDS + 10)
         print(f"drained store: {len(buyers.placed)} orders and {reads[200]} reads, none failed; it ended after {lasted:.1f} s")
         self.settle(buyers, self.shop.primary)
-        self.shop.start_store(store)
-        wait_until("the proxy knows three stores", lambda: self.shop.known() == ["UP"] * 3, 30)
 
     # The replica goes.
 
