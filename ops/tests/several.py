@@ -140,6 +140,10 @@ class Store:
         return sum(float(value) for value in re.findall(rf"(?m)^{re.escape(series)}\S* (\S+)$", text))
 
 
+def bare():
+    return {name: value for name, value in os.environ.items() if not name.startswith("STORE_") or name == "STORE_JAVA_OPTS"}
+
+
 class Shop:
     def __init__(self, scratch, launch):
         self.scratch, self.launch = scratch, launch
@@ -162,16 +166,17 @@ class Shop:
         command = ["redis-server", "--port", self.redis_port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         redis = self.launch(command, log, cwd=self.scratch)
         wait_until("Redis is ready", lambda: "eady to accept" in log.read_text(), 20, redis, log)
-        # One by one: the first start on this machine builds, and fills the catalogue.
+        # Builds, if need be, without the narrow limits below, which a training run would break.
+        subprocess.run([ROOT / "store", "seed", "--help"], env=bare(), capture_output=True, timeout=900)
+        # One by one: the first fills the catalogue.
         for store in self.stores:
             self.start_store(store)
         self.start_proxy()
 
     def start_store(self, store):
-        bare = {name: value for name, value in os.environ.items() if not name.startswith("STORE_") or name == "STORE_JAVA_OPTS"}
         servers = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.replica.port}"
         environment = {
-            **bare,
+            **bare(),
             "STORE_PORT": str(store.port),
             "STORE_MANAGEMENT_PORT": str(store.management),
             "STORE_DATA_DIR": str(self.scratch / f"data{store.number}"),

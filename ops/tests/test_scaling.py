@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import json
 import pathlib
+import re
 import shutil
 import signal
 import tempfile
@@ -17,6 +18,7 @@ import uuid
 
 import programs
 from processes import ProcessesTest, wait_until
+from rulebook import OPS
 from several import DRAIN_SECONDS, REQUESTS_PER_MINUTE, Buyers, Caller, Crowd, Shop
 
 BUYERS = 12
@@ -30,6 +32,17 @@ def setUpModule():
     lacking = [package for program, package in packages.items() if not shutil.which(program)]
     if lacking:
         programs.install_packages(lacking)
+
+
+class ProxyFileTest(unittest.TestCase):
+    def test_what_the_proxy_says_itself_is_a_problem(self):
+        text = (OPS / "proxy/haproxy.cfg").read_text()
+        said = re.findall(r"http-error status (\d+) content-type application/problem\+json .*lf-string '(.*)'", text)
+        problems = {int(status): json.loads(re.sub(r"%\[[^]]*]", "x", body)) for status, body in said}
+        self.assertEqual({502: "bad_gateway", 503: "overloaded", 504: "gateway_timeout"}, {status: body["code"] for status, body in problems.items()})
+        for status, body in problems.items():
+            self.assertEqual({"type", "title", "status", "detail", "instance", "code", "trace_id"}, set(body))
+            self.assertEqual((status, f"/problems/{body['code'].replace('_', '-')}"), (body["status"], body["type"]))
 
 
 class ScalingTest(ProcessesTest):
@@ -172,8 +185,8 @@ class ScalingTest(ProcessesTest):
                 for path in paths:
                     self.assertEqual(f"{price}.00", self.price(store, path), f"store {store.number}, a second later")
         after = [store.metric('store_replica_reads_total{result="replica"') for store in self.shop.stores]
-        for store, old, new in zip(self.shop.stores, before, after):
-            self.assertGreater(new, old, f"store {store.number} never read from the replica")
+        # Not each of them: most of what one has read the others get by the Redis.
+        self.assertGreater(sum(after), sum(before), "nobody has read from the replica")
 
     def test_07_an_order_placed_at_one_store_is_seen_at_once_at_the_others(self):
         product = self.product()
@@ -201,6 +214,7 @@ class ScalingTest(ProcessesTest):
 
     def test_20_a_store_that_is_killed_loses_no_order_and_fails_only_what_it_held(self):
         store = self.shop.stores[1]
+        self.addCleanup(self.back, store)
         with Buyers(self.shop.proxy, self.tokens, self.product()) as buyers:
             time.sleep(2)
             store.process.kill()
@@ -210,11 +224,15 @@ class ScalingTest(ProcessesTest):
         self.assertGreater(len([1 for when, _, _ in buyers.placed if when > killed + 1]), 20, "the others go on")
         per_buyer = collections.Counter(failure[1] for failure in buyers.failed)
         self.assertLessEqual(max(per_buyer.values(), default=0), 1, f"more than what was held: {buyers.failed}")
-        # One whose key the proxy could send again may be told that the first is still being decided.
+        # One whose key the proxy could send again may be told that the first is still being decided. On a connection that was used
+        # before HTTP lets a proxy hang up instead of an answer.
         told = {(status, bool(key)) for _, _, status, key, _ in buyers.failed}
-        self.assertLessEqual(told, {(502, False), (0, False), (409, True), (502, True)}, buyers.failed)
+        self.assertLessEqual({answer["code"] for _, _, status, _, answer in buyers.failed if status == 502}, {"bad_gateway"})
+        self.assertLessEqual(told, {(502, False), (502, True), (0, False), (0, True), (409, True)}, buyers.failed)
         print(f"killed store: {len(buyers.placed)} orders placed, {len(buyers.failed)} of {BUYERS} buyers were not answered once")
         self.settle(buyers, self.shop.primary)
+
+    def back(self, store):
         self.shop.start_store(store)
         wait_until("the proxy knows three stores", lambda: self.shop.known() == ["UP"] * 3, 30)
 
@@ -226,6 +244,7 @@ class ScalingTest(ProcessesTest):
         def read(number):
             reads[readers[number].ask("GET", f"/api/products/?limit=1&offset={reads.total() % 50}")[0]] += 1
 
+        self.addCleanup(self.back, store)
         with Buyers(self.shop.proxy, self.tokens, self.product()) as buyers, Crowd(len(readers), read):
             time.sleep(2)
             store.process.terminate()
@@ -240,8 +259,6 @@ class ScalingTest(ProcessesTest):
         self.assertLess(lasted, DRAIN_SECONDS + 10)
         print(f"drained store: {len(buyers.placed)} orders and {reads[200]} reads, none failed; it ended after {lasted:.1f} s")
         self.settle(buyers, self.shop.primary)
-        self.shop.start_store(store)
-        wait_until("the proxy knows three stores", lambda: self.shop.known() == ["UP"] * 3, 30)
 
     # The replica goes.
 
