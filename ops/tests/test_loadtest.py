@@ -1,14 +1,17 @@
 """
 ./store load as those see it who watch the store: its own metrics in Prometheus, the dashboard "Load test" filled, a run's start and end
 marked, and the plan's two alerts, each really fired by the scenario that docs/load-testing.md names for it and told to a stand-in for
-Telegram. Time runs fifteen times as fast for the alerts (shorten.py). The tests are one story, told in their order.
+Telegram. Time runs fifteen times as fast for the alerts (shorten.py). The tests are one story, told in their order; the last of them asks
+what ./store capacity asks of a store that it has not started.
 """
 
 import json
 import pathlib
 import re
 import shutil
+import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -17,6 +20,10 @@ from bot import Bot
 from processes import ProcessesTest, end, free_port, wait_until
 from rulebook import ROOT
 from stack import Stack
+
+sys.path.append(str(ROOT))
+
+from loadtest import resources, run  # noqa: E402  (found by the line above)
 
 FACTOR = 15
 TOKEN = "123456:test_Token-of-the-stand-in"
@@ -119,6 +126,30 @@ class LoadTest(ProcessesTest):
 
     def test_3_prometheus_does_not_miss_a_load_test_that_is_over(self):
         wait_until("it is not looked for any more", lambda: self.up() == [], 30)
+
+    def test_4_the_store_tells_what_it_and_its_machine_are_busy_with(self):
+        looks = [resources.look("http://store.example.org", f"http://localhost:{self.stack.management}", 0, 0)]
+        time.sleep(3)
+        looks.append(resources.look("http://store.example.org", f"http://localhost:{self.stack.management}", 0, 0))
+        used = resources.between(*looks)
+        self.assertGreater(looks[0]["cpu_s"]["store"], 5, "it has just served two load tests")
+        self.assertGreater(used["cpu"]["store"], 0)
+        self.assertGreaterEqual(used["elsewhere"]["cores"], 1)
+        self.assertTrue(0 < used["elsewhere"]["busy"] <= used["elsewhere"]["cores"], used)
+
+    def test_5_the_exporter_of_the_watch_tells_who_waits_for_a_lock(self):
+        exporter = run.exporter(self.stack.data)
+        wait_until("nobody waits", lambda: resources.lock_waits(exporter) == 0, 30)
+        statements = ("BEGIN; LOCK TABLE stock IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(8); COMMIT;", "SELECT count(*) FROM stock")
+        waiting = [threading.Thread(target=self.stack.psql, args=(statement,)) for statement in statements]
+        try:
+            for session in waiting:
+                session.start()
+                time.sleep(1)
+            wait_until("somebody waits", lambda: resources.lock_waits(exporter) >= 1, 5)
+        finally:
+            for session in waiting:
+                session.join()
 
 
 if __name__ == "__main__":
