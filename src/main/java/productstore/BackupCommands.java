@@ -66,7 +66,7 @@ final class BackupCommands {
             var made = Backup.write(source, dataDir, target, Store.version(), System.out);
             System.out.printf(
                     Locale.ROOT,
-                    "Backed up %d products and %d orders, and what came since, in %.1f s: %s (%.1f MB, %.1f MB unpacked)."
+                    "Backed up %d products and %d orders, and what was written meanwhile, in %.1f s: %s (%.1f MB, %.1f MB unpacked)."
                             + " Whoever can read it can sign in as anybody; only you can.%n",
                     made.note().products(),
                     made.note().orders(),

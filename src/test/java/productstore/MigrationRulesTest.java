@@ -99,6 +99,13 @@ class MigrationRulesTest {
     }
 
     @ParameterizedTest
+    @MethodSource("migrations")
+    void everyMigrationsTimeIsKnown(Path file) throws IOException {
+        var name = String.valueOf(file.getFileName()).replace(".sql", "");
+        assertThat(Files.readString(Path.of("docs/upgrading.md"))).contains("\n| " + name + " | ");
+    }
+
+    @ParameterizedTest
     @ValueSource(
             strings = {
                 "DROP TABLE orders",

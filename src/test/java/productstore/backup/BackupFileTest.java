@@ -76,8 +76,7 @@ class BackupFileTest {
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
                     .isEqualTo("rw-------");
         }
-        assertThat(scratch.toFile().list())
-                .containsExactlyInAnyOrder("backup.tar.gz", "large", "unpacked");
+        assertThat(scratch.toFile().list()).containsExactlyInAnyOrder("backup.tar.gz", "large", "unpacked");
     }
 
     @Test
