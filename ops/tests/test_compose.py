@@ -481,6 +481,16 @@ class LiveTest(unittest.TestCase):
         wait_until("Prometheus sees them", lambda: (self.value("sum(locust_request_duration_seconds_count)") or 0) > 0, 30)
         self.assertEqual(200, request(f"{page}/stop", method="POST")[0])
 
+    def test_3_products_come_and_go_by_file_and_the_database_can_be_dumped(self):
+        """The commands of docs/deployment.md."""
+        file = self.scratch / "products.csv"
+        file.write_text("sku,name,description,category,price,currency,stock,image_url\nPAPER-1,Бумага,,Бумага,10.00,RUB,7,\n")
+        self.project.compose("run", "--rm", "-T", "--no-deps", "-v", f"{file}:/products.csv:ro", "store", "import", "/products.csv")
+        found = request(self.store("/api/products/?category=" + urllib.parse.quote("Бумага")))[1]["items"]
+        self.assertEqual([("PAPER-1", 7)], [(each["sku"], each["stock"]) for each in found])
+        self.assertIn("PAPER-1,Бумага,", self.project.compose("run", "--rm", "-T", "--no-deps", "store", "export"))
+        self.assertIn("CREATE TABLE public.product", self.project.exec("postgres", "pg_dump", "-U", "postgres", "store"))
+
     def test_4_nothing_but_pages_answers_and_only_here(self):
         published = {}
         for name in self.project.services:
