@@ -25,7 +25,7 @@ import uuid
 class Client:
     def __init__(self, address, token, keeps):
         self.address = address
-        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self.headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {token}"} if token else {})}
         self.keeps = keeps
         self.connection = None
         self.asked_again = 0

@@ -10,7 +10,6 @@ their order.
 """
 
 import base64
-import http.client
 import json
 import os
 import pathlib
@@ -160,7 +159,8 @@ class KubernetesTest(unittest.TestCase):
 
     @classmethod
     def token(cls):
-        status, body = Client(cls.address, "", False).ask("POST", "/api/auth/login", {"email": DEFAULTS["admin"]["email"], "password": cls.password()}, Authorization="")
+        account = {"email": DEFAULTS["admin"]["email"], "password": cls.password()}
+        status, body = Client(cls.address, None, False).ask("POST", "/api/auth/login", account)
         if status != 200:
             raise AssertionError(f"sign-in: {status} {body}")
         return body["access_token"]
