@@ -105,7 +105,8 @@ public final class SharedRedis implements AutoCloseable {
                 return answer;
             } catch (JedisException e) {
                 span.failed(e);
-                // The others lead to the same Redis; each would fail, and cost another pause, when it has long come back.
+                // The others lead to the same Redis; each would fail, and cost another pause, when it has long come
+                // back.
                 redis.getPool().clear();
                 failed(e);
                 return null;
