@@ -29,6 +29,9 @@ class Knee(LoadTestShape):
         self.users = None
         self.began = None
         self.before = None
+        self.measured_from = 0.0
+        self.sign_ins = 0
+        self.signed_in_at = 0.0
         self.lock_waits = []
         self.locks_at = 0.0
         self.locks_known = True
@@ -41,19 +44,24 @@ class Knee(LoadTestShape):
         now = time.monotonic()
         if self.users is None:
             self.users, self.began = knee.FIRST_USERS, now
-        if now - self.began >= self.options.settling_seconds:
-            if self.before is None:
-                self.before, self.lock_waits = self.look(), []
-            elif now - self.began >= self.options.settling_seconds + self.options.step_seconds:
-                self.finish_step()
-                self.users, self.began, self.before = knee.next_users(self.steps), now, None
-                if self.users is None:
-                    self.finished = True
-                    return None
-            else:
-                self.look_at_locks(now)
+        if self.before is None:
+            if self.count_sign_ins() != self.sign_ins:
+                self.sign_ins, self.signed_in_at = self.count_sign_ins(), now
+            if knee.settled(now - self.began, self.options.settling_seconds, now - self.signed_in_at):
+                self.before, self.measured_from, self.lock_waits = self.look(), now, []
+        elif now - self.measured_from >= self.options.step_seconds:
+            self.finish_step()
+            self.users, self.began, self.before = knee.next_users(self.steps), now, None
+            if self.users is None:
+                self.finished = True
+                return None
+        else:
+            self.look_at_locks(now)
         # All at once within a few seconds: a hash for each takes a while as it is.
         return self.users, max(1.0, self.users / 4)
+
+    def count_sign_ins(self) -> int:
+        return sum(entry.num_requests for (name, _), entry in self.runner.stats.entries.items() if name in knee.HASHES)
 
     def look(self) -> dict:
         entries = self.runner.stats.entries.items()

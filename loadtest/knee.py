@@ -20,6 +20,10 @@ VIEWS = ("GET /api/products/", "GET /api/categories/")
 ORDERS = "POST /api/orders/"
 SIGN_IN = "POST /api/auth/"
 """Not counted: all new users of a step sign in at once, as they never would, and each password's hash is meant to cost time."""
+HASHES = ("POST /api/auth/register", "POST /api/auth/login")
+SIGN_IN_QUIET_S = 3.0
+"""Without a sign-in for so long, all new users have theirs. Their hashes would take the processors from what is measured."""
+SIGN_IN_MOST_S = 120.0
 
 
 def quantile(times: Counter, share: float) -> float | None:
@@ -30,6 +34,11 @@ def quantile(times: Counter, share: float) -> float | None:
         if left <= 0:
             return time
     return None
+
+
+def settled(step_s: float, settling_s: float, quiet_s: float) -> bool:
+    """Whether a step that began step_s ago may be measured, where the last sign-in ended quiet_s ago."""
+    return step_s >= settling_s and (quiet_s >= SIGN_IN_QUIET_S or step_s >= settling_s + SIGN_IN_MOST_S)
 
 
 def step(users: int, before: dict, after: dict) -> dict:

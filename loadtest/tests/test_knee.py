@@ -42,6 +42,12 @@ class SearchTest(unittest.TestCase):
 
 
 class StepTest(unittest.TestCase):
+    def test_is_measured_when_the_new_users_have_signed_in_or_never_will(self):
+        self.assertTrue(knee.settled(8.0, 8.0, 3.0))
+        self.assertFalse(knee.settled(7.9, 8.0, 5.0))
+        self.assertFalse(knee.settled(30.0, 8.0, 2.9))
+        self.assertTrue(knee.settled(8.0 + knee.SIGN_IN_MOST_S, 8.0, 0.1))
+
     def step(self, calls, before=None):
         used = [{"at": at, "store": None, "cpu_s": {"machine": at / 2}} for at in (10.0, 20.0)]
         return knee.step(5, {"calls": before or {}, "used": used[0]}, {"calls": calls, "used": used[1]})
