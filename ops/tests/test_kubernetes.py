@@ -189,11 +189,13 @@ class KubernetesTest(unittest.TestCase):
             self.assertEqual(([], []), (crowd.broken, crowd.unanswered))
             self.acknowledged.update(crowd.orders)
         client = Client(self.address, self.token(), True)
-        for order in (crowd.orders if crowd else self.acknowledged).values():
-            self.assertEqual(200, client.ask("GET", f"/api/orders/{order}")[0], order)
-        status, orders = client.ask("GET", "/api/orders/?limit=1")
-        self.assertEqual((200, len(set(self.acknowledged.values()))), (status, orders["total"]))
-        self.assertEqual(len(self.acknowledged), orders["total"])
+        found, cursor = [], ""
+        while cursor is not None:
+            status, page = client.ask("GET", f"/api/orders/?limit=100&with_total=false{cursor and f'&cursor={cursor}'}")
+            self.assertEqual(200, status, page)
+            found += [order["id"] for order in page["items"]]
+            cursor = page["next_cursor"]
+        self.assertEqual(sorted(self.acknowledged.values()), sorted(found))
         self.assertEqual((200, {"items": []}), client.ask("GET", "/api/inventory/audit"))
 
     def assert_nothing_failed(self, crowd):
@@ -203,6 +205,9 @@ class KubernetesTest(unittest.TestCase):
 
     def image_of_stores(self):
         return {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in self.stores()}
+
+    def restarts(self):
+        return sorted(pod["status"]["containerStatuses"][0]["restartCount"] for pod in self.stores())
 
     def setUp(self):
         wait_until("two stores are ready", lambda: len(self.ready_stores()) == 2 == len(self.stores()), 180)
@@ -272,34 +277,40 @@ class KubernetesTest(unittest.TestCase):
         print(f"a store evicted: {crowd}", flush=True)
         self.assert_nothing_failed(crowd)
 
-    def test_4_a_store_that_is_killed_loses_nothing_that_was_answered(self):
+    def test_4_a_store_that_crashes_loses_nothing_that_was_answered(self):
         with self.crowd() as crowd:
             time.sleep(5)
-            pod = self.ready_stores()[0]["metadata"]["name"]
-            self.k("delete", "pod", pod, "--grace-period=0", "--force")
-            time.sleep(20)
-        print(f"a store killed: {crowd}", flush=True)
+            # A pod that is deleted, however rudely, is told to end and drains. Java that is told that it has touched wrong memory does not.
+            self.k("exec", self.ready_stores()[0]["metadata"]["name"], "-c", "store", "--", "bash", "-c", "kill -SEGV 1")
+            wait_until("Kubernetes starts it again", lambda: 1 in self.restarts(), 60)
+            time.sleep(15)
+        print(f"a store crashed: {crowd}", flush=True)
+        self.assertGreater(len(crowd.failures) + crowd.asked_again, 0)
         self.assert_all_is_there(crowd)
-        # The other one goes on at once; only what the killed one had, and who came before the cluster knew, is troubled.
+        # The other one goes on at once; only what the crashed one had, and who came before the cluster knew, is troubled.
         self.assertLess(crowd.pause(), 5)
 
-    def test_5_a_primary_that_is_killed_is_succeeded_and_loses_nothing_that_was_answered(self):
+    def test_5_a_primary_that_crashes_is_succeeded_and_loses_nothing_that_was_answered(self):
         self.wait_for_database()
+        restarts = self.restarts()
         with self.crowd() as crowd:
             time.sleep(5)
             primary = self.database()["currentPrimary"]
             killed = time.monotonic()
+            # The server itself, which has no time for anything; then its pod, so that it is not simply started again.
+            self.k("exec", primary, "-c", "postgres", "--", "bash", "-c", "kill -KILL $(head -n 1 $PGDATA/postmaster.pid)")
             self.k("delete", "pod", primary, "--grace-period=0", "--force")
             wait_until("there is another primary", lambda: self.database()["currentPrimary"] != primary, 60)
             promoted = time.monotonic()
             wait_until("orders go on", lambda: crowd.placed[-1] > promoted, 60)
             time.sleep(15)
-        print(f"the primary killed: another one after {promoted - killed:.1f} s; {crowd}", flush=True)
+        print(f"the primary crashed: another one after {promoted - killed:.1f} s; {crowd}", flush=True)
+        self.assertGreater(len(crowd.failures), 0)
         self.assert_all_is_there(crowd)
         self.assertLess(crowd.pause(), 30)
-        # No store was taken away, and none has ended.
+        # No store was taken out of service for it, and none has ended.
         self.assertEqual(2, len(self.ready_stores()))
-        self.assertEqual({0}, {pod["status"]["containerStatuses"][0]["restartCount"] for pod in self.stores()})
+        self.assertEqual(restarts, self.restarts())
         self.wait_for_database()
 
     def test_6_a_rollback_loses_no_request(self):
