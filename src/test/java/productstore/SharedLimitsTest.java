@@ -74,8 +74,9 @@ class SharedLimitsTest extends StoreTest {
     void whatIsUsedAtOneStoreIsMissingAtTheOther() {
         var user = newCustomer();
         use(user, 300);
+        Shoppers.pause(TALK_MS);
         var there = second.anyone().as(user.accessToken());
-        // It asks only about whom it has seen.
+        // It hears only of whom it has seen.
         assertThat(left(there)).isEqualTo(LIMIT - 1);
         Shoppers.pause(TALK_MS);
         assertThat(left(there)).isBetween(LIMIT - 305, LIMIT - 200);
@@ -126,6 +127,7 @@ class SharedLimitsTest extends StoreTest {
         Shoppers.pause(1_500);
         var another = newCustomer();
         use(another, 200);
+        Shoppers.pause(TALK_MS);
         left(second.anyone().as(another.accessToken()));
         Shoppers.pause(TALK_MS);
         assertThat(left(second.anyone().as(another.accessToken())))
