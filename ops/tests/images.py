@@ -58,7 +58,7 @@ def environment():
     """For podman and buildah: everything of theirs in a place of its own. Installs them if need be."""
     if os.geteuid() != 0:
         raise CannotMake("images are made by root: they need mounts and namespaces")
-    lacking = [package for package in PACKAGES if not programs._installed(package)]
+    lacking = [package for package in PACKAGES if not programs.installed(package)]
     if lacking:
         programs.install_packages(lacking)
     HOME.mkdir(parents=True, exist_ok=True)

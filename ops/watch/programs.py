@@ -98,7 +98,7 @@ def install_packages(wanted):
         raise CannotGet(f"{' '.join(wanted)} could not be installed (apt-get ended with {code}).")
 
 
-def _installed(package):
+def installed(package):
     asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
     return asked.stdout == "install ok installed"
 
@@ -108,7 +108,7 @@ def main(others):
         lacking = missing(PROGRAMS)
         if lacking:
             install(lacking)
-        others = [package for package in others if not _installed(package)]
+        others = [package for package in others if not installed(package)]
         if others:
             install_packages(others)
     except CannotGet as reason:
