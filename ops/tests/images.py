@@ -58,9 +58,7 @@ def environment():
     """For podman and buildah: everything of theirs in a place of its own. Installs them if need be."""
     if os.geteuid() != 0:
         raise CannotMake("images are made by root: they need mounts and namespaces")
-    lacking = [package for package in PACKAGES if not programs._installed(package)]
-    if lacking:
-        programs.install_packages(lacking)
+    programs.install_missing(*PACKAGES)
     HOME.mkdir(parents=True, exist_ok=True)
     # Short, as sockets are made in it.
     run = f"/run/store-images-{hashlib.sha256(str(HOME).encode()).hexdigest()[:8]}"

@@ -98,14 +98,14 @@ def install_packages(wanted):
         raise CannotGet(f"{' '.join(wanted)} could not be installed (apt-get ended with {code}).")
 
 
-def _installed(package):
+def installed(package):
     asked = subprocess.run(["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True)
     return asked.stdout == "install ok installed"
 
 
 def install_missing(*wanted):
     """Packages, those that are there left alone."""
-    lacking = [package for package in wanted if not _installed(package)]
+    lacking = [package for package in wanted if not installed(package)]
     if lacking:
         install_packages(lacking)
 
