@@ -171,3 +171,5 @@ class Composed:
             for name in mine:
                 if name.startswith(f"{PROJECT}_"):
                     podman(kind, "rm", "-f", name, check=False)
+        # Those without a name; all that is here is the tests'.
+        podman("volume", "prune", "-f", check=False)

@@ -10,6 +10,7 @@ Where a Dockerfile says FROM something that can't be had, an image of that name 
 target/ops/images, apart from those of whoever works on this machine, and are made again when what they are made of has changed.
 """
 
+import atexit
 import functools
 import hashlib
 import os
@@ -60,6 +61,7 @@ def environment():
         raise CannotMake("images are made by root: they need mounts and namespaces")
     programs.install_missing(*PACKAGES)
     HOME.mkdir(parents=True, exist_ok=True)
+    atexit.register(_let_go)
     # Short, as sockets are made in it.
     run = f"/run/store-images-{hashlib.sha256(str(HOME).encode()).hexdigest()[:8]}"
     (HOME / "containers.conf").write_text(CONTAINERS.format(home=HOME))
@@ -72,6 +74,14 @@ def environment():
         "CONTAINERS_REGISTRIES_CONF": str(HOME / "registries.conf"),
         "BUILDAH_ISOLATION": "chroot",
     }
+
+
+def _let_go():
+    """podman leaves its folder mounted on itself, and then nobody could delete it."""
+    storage = f"{HOME}/storage/overlay"
+    places = [line.split()[1] for line in pathlib.Path("/proc/mounts").read_text().splitlines()]
+    if storage in places and not any(place.startswith(f"{storage}/") for place in places):
+        subprocess.run(["umount", storage], check=False)
 
 
 def call(*words, **more):
@@ -134,6 +144,8 @@ def build(name, folder, *more, context=None, **arguments):
 
 def _bud(name, context, *words):
     call("buildah", "build", "--format", "docker", "--pull-never", "-t", name, *words, context)
+    # Those of stages that are only copied from are left, and mounted.
+    call("buildah", "rm", "--all")
 
 
 def java_images():
@@ -166,6 +178,7 @@ def store_image(tag="product-store:test"):
         maven.mkdir(exist_ok=True)
         # The libraries that this machine has need not be fetched again.
         call(OPS / "image/build", kept, "--", "--pull-never", "-v", f"{maven}:/root/.m2", STORE_IMAGE_BUILDER="buildah")
+        call("buildah", "rm", "--all")
     call("buildah", "tag", kept, tag)
     return tag
 
