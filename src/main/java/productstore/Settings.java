@@ -213,7 +213,7 @@ record Settings(
                 throw new StartupFailure("STORE_DB_REPLICA_URL is for replicas of a database of your own;"
                         + " set STORE_DB_URL too, or neither for the embedded one.");
             }
-            if (!url.startsWith("jdbc:postgresql://") || !isAddress(url)) {
+            if (!url.matches("jdbc:postgresql://[^/?]+/.*") || !isAddress(url)) {
                 // Not repeated here: it may hold a password.
                 throw new StartupFailure("STORE_DB_REPLICA_URL must be a JDBC address such as"
                         + " jdbc:postgresql://replica1:5432,replica2:5432/store.");

@@ -2,11 +2,13 @@ package productstore;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.net.URI;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -18,6 +20,7 @@ import org.springframework.test.annotation.DirtiesContext;
 import org.springframework.test.context.DynamicPropertyRegistry;
 import org.springframework.test.context.DynamicPropertySource;
 import org.springframework.test.context.TestPropertySource;
+import redis.clients.jedis.Jedis;
 
 /** Two stores that count requests and failed sign-ins together in a Redis, and each for itself while it is away. */
 @Tag("redis")
@@ -88,6 +91,7 @@ class SharedLimitsTest extends StoreTest {
         var user = newCustomer();
         var there = second.anyone().as(user.accessToken());
         var admitted = new AtomicInteger();
+        var talks = talks();
         var began = System.nanoTime();
         Race.of(8, Duration.ofSeconds(60), n -> {
             while (System.nanoTime() - began < Duration.ofSeconds(8).toNanos()) {
@@ -97,6 +101,9 @@ class SharedLimitsTest extends StoreTest {
             }
         });
         var seconds = Duration.ofNanos(System.nanoTime() - began).toMillis() / 1000.0;
+        assertThat(talks() - talks)
+                .as("four talks a second at each store, however many requests come")
+                .isLessThanOrEqualTo(Math.round(2 * 4 * seconds) + 2);
         // Each store's whole budget at most, in the first quarter of a second, and then nothing until that is earned.
         assertThat(admitted.get()).isBetween(LIMIT, 2 * LIMIT + earned(10_000));
         while (user.get("/api/nothing").status() == 404
@@ -109,6 +116,13 @@ class SharedLimitsTest extends StoreTest {
         assertThat(Double.parseDouble(refused.header("Retry-After").orElseThrow()))
                 .as("until what was too much is earned again")
                 .isBetween(over * 60 / LIMIT - 5, Math.max(0, over) * 60 / LIMIT + 5);
+    }
+
+    private static long talks() {
+        try (var redis = new Jedis(URI.create(REDIS.url()))) {
+            var calls = Pattern.compile("cmdstat_eval:calls=(\\d+)").matcher(redis.info("commandstats"));
+            return calls.find() ? Long.parseLong(calls.group(1)) : 0;
+        }
     }
 
     @Test

@@ -6,6 +6,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,10 +126,15 @@ final class BackupReader {
         }
         Files.createFile(path, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
         var digest = BackupWriter.sha256();
-        try (var out = Files.newOutputStream(path, StandardOpenOption.WRITE)) {
+        try (var channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+            var out = Channels.newOutputStream(channel);
             for (int count = tar.read(buffer); count >= 0; count = tar.read(buffer)) {
                 digest.update(buffer, 0, count);
                 write(out, count);
+            }
+            // PostgreSQL brings its own files to the disk; the passwords beside them would be lost with the power.
+            if (Path.of(entry.getName()).getNameCount() <= 2) {
+                channel.force(true);
             }
         }
         found.put(entry.getName(), HexFormat.of().formatHex(digest.digest()));

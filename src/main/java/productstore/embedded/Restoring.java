@@ -95,6 +95,7 @@ public final class Restoring implements AutoCloseable {
                     StandardCopyOption.REPLACE_EXISTING);
         }
         // The last step: from now on it is a good one.
+        Cluster.sync(folder.resolve("postgres"));
         Files.move(folder.resolve("postgres"), real.postgres(), StandardCopyOption.ATOMIC_MOVE);
         Cluster.sync(real.root());
     }

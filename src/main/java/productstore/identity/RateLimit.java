@@ -27,7 +27,9 @@ public class RateLimit {
     private final int requests;
     private final String policy;
     private final SharedRates shared;
-    // A budget unused for a whole window is full again, so forgetting it changes nothing.
+    // A budget unused for a whole window is full again, so forgetting it changes nothing; one that other stores have
+    // used up
+    // is less than nothing for longer, but the next talk with them tells that again.
     private final Cache<Caller, RequestBudget> budgets =
             Caffeine.newBuilder().maximumSize(ENTRIES).expireAfterAccess(WINDOW).build();
 

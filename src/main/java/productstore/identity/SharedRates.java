@@ -68,8 +68,9 @@ class SharedRates implements SmartLifecycle {
         while (!Thread.currentThread().isInterrupted()) {
             try {
                 Thread.sleep(BETWEEN_TALKS);
-                while (!toTell.isEmpty()) {
-                    talkAbout(next());
+                // Those who ask again meanwhile are told of the next time.
+                for (int left = toTell.size(); left > 0; left -= CALLERS_TOGETHER) {
+                    talkAbout(next(Math.min(left, CALLERS_TOGETHER)));
                 }
             } catch (InterruptedException e) {
                 return;
@@ -80,9 +81,9 @@ class SharedRates implements SmartLifecycle {
         }
     }
 
-    private List<RequestBudget> next() {
+    private List<RequestBudget> next(int most) {
         var next = new ArrayList<RequestBudget>();
-        for (RequestBudget budget; next.size() < CALLERS_TOGETHER && (budget = toTell.poll()) != null; ) {
+        for (RequestBudget budget; next.size() < most && (budget = toTell.poll()) != null; ) {
             next.add(budget);
         }
         return next;

@@ -18,6 +18,7 @@ import java.util.Properties;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import org.postgresql.ds.PGSimpleDataSource;
 import org.springframework.beans.factory.annotation.Value;
 import org.springframework.boot.flyway.autoconfigure.FlywayConfigurationCustomizer;
 import org.springframework.boot.jdbc.autoconfigure.DataSourceProperties;
@@ -50,8 +51,14 @@ class Database {
      */
     @Bean
     FlywayConfigurationCustomizer migrationsPastThePool(DataSourceProperties properties) {
-        return flyway -> flyway.dataSource(
-                properties.determineUrl(), properties.determineUsername(), properties.determinePassword());
+        var primary = new PGSimpleDataSource();
+        primary.setTargetServerType(PRIMARY);
+        primary.setUrl(properties.determineUrl());
+        if (properties.determineUsername() != null) {
+            primary.setUser(properties.determineUsername());
+            primary.setPassword(properties.determinePassword());
+        }
+        return flyway -> flyway.dataSource(primary);
     }
 
     /** Opens connections beside the pool, for what holds one all the time. */
@@ -73,8 +80,13 @@ class Database {
     private static Dialer dialer(DataSourceProperties properties, String url, String serverType) {
         return answerSeconds -> {
             var settings = new Properties();
-            settings.setProperty("user", properties.determineUsername());
-            settings.setProperty("password", properties.determinePassword());
+            // What is not set the address says, or is not needed.
+            if (properties.determineUsername() != null) {
+                settings.setProperty("user", properties.determineUsername());
+            }
+            if (properties.determinePassword() != null) {
+                settings.setProperty("password", properties.determinePassword());
+            }
             settings.setProperty("ApplicationName", "product-store");
             settings.setProperty("targetServerType", serverType);
             settings.setProperty("connectTimeout", CONNECT_SECONDS);

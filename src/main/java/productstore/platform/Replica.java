@@ -83,7 +83,7 @@ final class Replica implements AutoCloseable {
                     var thereStatement = there.createStatement();
                     var hereStatement = here.createStatement()) {
                 compare(thereStatement, hereStatement);
-            } catch (SQLException e) {
+            } catch (SQLException | RuntimeException e) {
                 if (!told) {
                     log.warn("a replica is not read from for now: {}", Failures.summary(e));
                     told = true;
