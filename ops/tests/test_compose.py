@@ -237,8 +237,8 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(f"http://localhost:{known['ALERTMANAGER_PORT']}", known["STORE_ALERTMANAGER_URL"])
 
 
-def prepared(folder, *words, **settings):
-    """What ops/compose/prepare makes in a copy of the project: the folder of secrets."""
+def prepare(folder, *words, **settings):
+    """Runs ops/compose/prepare in a copy of the project; an AssertionError with what it said where it refuses."""
     folder = pathlib.Path(folder)
     if not (folder / "ops").exists():
         shutil.copytree(OPS / "compose", folder / "ops/compose")
@@ -251,7 +251,13 @@ def prepared(folder, *words, **settings):
         kept = file.read_text().strip()
         if kept and kept in done.stdout + done.stderr:
             raise AssertionError(f"{file.name} is told")
-    return folder / "secrets"
+    return done
+
+
+def prepared(folder, *words, **settings):
+    """The folder of secrets that it makes."""
+    prepare(folder, *words, **settings)
+    return pathlib.Path(folder) / "secrets"
 
 
 class PrepareTest(unittest.TestCase):
@@ -303,6 +309,13 @@ class PrepareTest(unittest.TestCase):
         (self.folder / ".env").write_text((self.folder / ".env").read_text().replace("STORE_NAME=shop", "STORE_NAME=mine"))
         prepared(self.folder)
         self.assertEqual("mine", variables(self.folder / ".env")["STORE_NAME"])
+
+    def test_what_stands_in_env_is_no_program(self):
+        """Compose takes a value with its spaces; a shell would run the rest of it."""
+        prepared(self.folder, "all")
+        env = self.folder / ".env"
+        env.write_text(env.read_text().replace("STORE_NAME=shop", "STORE_NAME=My shop"))
+        self.assertIn("will start all. The store's administrator is admin@store.local,", prepare(self.folder).stdout)
 
     def test_refuses_what_it_does_not_know(self):
         for words in (["everything"], ["all", "more"]):
