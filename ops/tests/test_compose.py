@@ -7,12 +7,15 @@ import atexit
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 import urllib.parse
@@ -237,13 +240,19 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(f"http://localhost:{known['ALERTMANAGER_PORT']}", known["STORE_ALERTMANAGER_URL"])
 
 
-def prepare(folder, *words, **settings):
-    """Runs ops/compose/prepare in a copy of the project; an AssertionError with what it said where it refuses."""
+def copied(folder):
+    """ops/compose/prepare in a copy of what it needs of the project."""
     folder = pathlib.Path(folder)
     if not (folder / "ops").exists():
         shutil.copytree(OPS / "compose", folder / "ops/compose")
         shutil.copy(ROOT / ".env.example", folder)
-    done = subprocess.run([folder / "ops/compose/prepare", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    return folder / "ops/compose/prepare"
+
+
+def prepare(folder, *words, **settings):
+    """Runs it; an AssertionError with what it said where it refuses."""
+    folder = pathlib.Path(folder)
+    done = subprocess.run([copied(folder), *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                           env={"PATH": os.environ["PATH"], **settings})
     if done.returncode != 0:
         raise AssertionError(done.stderr)
@@ -260,6 +269,45 @@ def prepared(folder, *words, **settings):
     return pathlib.Path(folder) / "secrets"
 
 
+class Terminal:
+    """ops/compose/prepare as somebody sees it who sits before it."""
+
+    def __init__(self, folder):
+        self.master, self.slave = pty.openpty()
+        self.said = ""
+        self.process = subprocess.Popen([copied(folder)], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                        env={"PATH": os.environ["PATH"]}, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.slave)
+        os.close(self.master)
+
+    def look(self):
+        while select.select([self.master], [], [], 0)[0]:
+            self.said += os.read(self.master, 65536).decode()
+        return self.said
+
+    def wait_for(self, text):
+        wait_until(text, lambda: text in self.look(), 10)
+
+    def type(self, line):
+        os.write(self.master, f"{line}\n".encode())
+
+    def ended(self):
+        code = self.process.wait(10)
+        self.look()
+        return code
+
+    def shows_what_is_typed(self):
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
+
+
 class PrepareTest(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp())
@@ -268,7 +316,7 @@ class PrepareTest(unittest.TestCase):
         self.folder.chmod(0o755)
 
     def test_every_secret_is_another_one_and_stays(self):
-        secrets = prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test")
+        secrets = prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="-100123")
         kept = {file.name: file.read_text() for file in secrets.iterdir()}
         made = {name: text for name, text in kept.items() if name.endswith("password") or name == "kibana-key"}
         self.assertEqual(len(made), len(set(made.values())))
@@ -281,6 +329,7 @@ class PrepareTest(unittest.TestCase):
         (secrets / "redis-url").unlink()
         prepared(self.folder, "all")
         self.assertEqual(kept, {file.name: file.read_text() for file in secrets.iterdir()})
+        # The chat is known already.
         prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:another")
         self.assertEqual("123456:another", (secrets / "telegram-token").read_text())
         (self.folder / "other").mkdir()
@@ -316,6 +365,53 @@ class PrepareTest(unittest.TestCase):
         env = self.folder / ".env"
         env.write_text(env.read_text().replace("STORE_NAME=shop", "STORE_NAME=My shop"))
         self.assertIn("will start all. The store's administrator is admin@store.local,", prepare(self.folder).stdout)
+
+    def test_a_token_and_a_chat_come_together_or_not_at_all(self):
+        """With one of them Alertmanager does not start."""
+        chat = lambda: variables(self.folder / ".env")["STORE_TELEGRAM_CHAT_ID"]
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_CHAT_ID, the number of the chat, is missing"):
+            prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test")
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_TOKEN, the bot's, is missing"):
+            prepare(self.folder, STORE_TELEGRAM_CHAT_ID="-100123")
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_CHAT_ID must be the number of a chat"):
+            prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="@shop")
+        self.assertFalse((self.folder / "secrets/telegram-token").exists())
+        secrets = prepared(self.folder)
+        self.assertEqual(("", ""), ((secrets / "telegram-token").read_text(), chat()))
+        prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="-100123")
+        self.assertEqual(("123456:of-the-test", "-100123"), ((secrets / "telegram-token").read_text(), chat()))
+        prepare(self.folder, STORE_TELEGRAM_CHAT_ID="-100456")
+        self.assertEqual(("123456:of-the-test", "-100456"), ((secrets / "telegram-token").read_text(), chat()))
+
+    def test_a_terminal_is_asked_for_both_and_does_not_show_the_token(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            terminal.type("123456:of-the-test")
+            terminal.wait_for("number of the chat")
+            terminal.type("-100123")
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("of-the-test", terminal.said)
+            self.assertTrue(terminal.shows_what_is_typed())
+        self.assertEqual("123456:of-the-test", (self.folder / "secrets/telegram-token").read_text())
+        self.assertEqual("-100123", variables(self.folder / ".env")["STORE_TELEGRAM_CHAT_ID"])
+        with Terminal(self.folder) as terminal:
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("Telegram", terminal.said)
+
+    def test_a_terminal_whose_question_is_broken_off_shows_again_what_is_typed(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            self.assertFalse(terminal.shows_what_is_typed())
+            terminal.process.send_signal(signal.SIGINT)
+            self.assertEqual(130, terminal.ended())
+            self.assertTrue(terminal.shows_what_is_typed())
+
+    def test_whoever_gives_nothing_at_a_terminal_is_asked_no_more(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            terminal.type("")
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("number of the chat", terminal.said)
 
     def test_refuses_what_it_does_not_know(self):
         for words in (["everything"], ["all", "more"]):
