@@ -4,6 +4,7 @@ for the images that only a registry has (standins.py). The store's own image is 
 """
 
 import atexit
+import ipaddress
 import json
 import os
 import pathlib
@@ -109,6 +110,11 @@ def faults(compose):
     total = sum(size(each["mem_limit"]) for each in services.values() if "mem_limit" in each)
     if total > 8 * GB:
         yield f"all together may take {total / GB:.1f} GB"
+    front = (compose["networks"]["front"] or {}).get("ipam", {"config": [{}]})["config"][0]
+    if not front.get("gateway") or services["store"]["environment"].get("STORE_TRUSTED_PROXIES") != front["gateway"]:
+        yield "the store does not believe a proxy on the machine"
+    elif ipaddress.ip_address(front["gateway"]) not in ipaddress.ip_network(front["subnet"]):
+        yield f"{front['gateway']} is no gateway of {front['subnet']}"
     if not compose["networks"]["back"]["internal"]:
         yield "the inner network leads outside"
 
@@ -136,6 +142,9 @@ class FilesTest(unittest.TestCase):
             ("POSTGRES_PASSWORD_FILE: /run/secrets/postgres-password", "POSTGRES_PASSWORD: secret", "postgres: POSTGRES_PASSWORD is a secret in the open"),
             ("secrets: [redis.conf]", "secrets: []", "redis: redis.conf is not among its secrets"),
             ("internal: true", "internal: false", "the inner network leads outside"),
+            ("      STORE_TRUSTED_PROXIES: ${FRONT_GATEWAY}\n", "", "the store does not believe a proxy on the machine"),
+            ("          gateway: ${FRONT_GATEWAY}\n", "", "the store does not believe a proxy on the machine"),
+            ("subnet: ${FRONT_SUBNET}", "subnet: 172.30.90.0/24", "172.30.91.1 is no gateway of 172.30.90.0/24"),
             ("redis: {condition: service_healthy}", "redis: {condition: service_started}", "store does not wait for redis"),
             ("postgres: {condition: service_healthy}\n      redis", "grafana: {condition: service_healthy}\n      redis", "store waits for grafana, which is not started with it"),
         ):
@@ -504,6 +513,8 @@ class LiveTest(unittest.TestCase):
             **{name: str(port) for name, port in cls.ports.items()},
             "STORE_DEMO": "true", "STORE_TELEGRAM_TOKEN": cls.TOKEN, "STORE_TELEGRAM_CHAT_ID": cls.CHAT,
             "STORE_TELEGRAM_API_URL": api, "STORE_DEADMAN_URL": f"{api}/deadman", "JAEGER_KEPT_PERCENT": "100",
+            # Another one than that of a shop which somebody runs here.
+            "FRONT_SUBNET": "172.30.92.0/24", "FRONT_GATEWAY": "172.30.92.1",
         }
         cls.project = Composed(cls.scratch, cls.FACTOR, settings, cls.LEFT_OUT)
         standins.made(cls.project.services)
@@ -623,6 +634,13 @@ class LiveTest(unittest.TestCase):
         self.assertEqual("out\n", out("alertmanager"))
         for service in ("postgres", "redis", "elasticsearch"):
             self.assertEqual("", out(service), service)
+
+    def test_4_a_proxy_on_this_machine_says_whom_it_was_called_by(self):
+        client = "203.0.113.9"
+        self.assertEqual(200, request(self.store("/api/products/?limit=1"), headers={"X-Forwarded-For": client})[0])
+        said = lambda: podman("logs", self.project.container("store")).stdout.splitlines()
+        clients = lambda: {json.loads(line).get("client.ip") for line in said()}
+        wait_until("the store has noted the client", lambda: client in clients(), 10)
 
     def test_4_no_secret_is_told(self):
         secrets = [text for file in (self.project.folder / "secrets").iterdir() if (text := file.read_text().strip())]
