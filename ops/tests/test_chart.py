@@ -119,6 +119,15 @@ class ValuesTest(unittest.TestCase):
         (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"stopDelay": 77, "affinity": {"topologyKey": "zone"}}}), "Cluster")
         self.assertEqual((77, "zone", True), (cluster["spec"]["stopDelay"], cluster["spec"]["affinity"]["topologyKey"], cluster["spec"]["affinity"]["enablePodAntiAffinity"]))
 
+    def test_a_bootstrap_of_ones_own_stands_alone(self):
+        """The operator takes one way to begin, no two; what is said of the chart's own way is added to it."""
+        recovery = {"recovery": {"source": "old", "database": "store", "owner": "store"}}
+        (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"bootstrap": recovery}}), "Cluster")
+        self.assertEqual(recovery, cluster["spec"]["bootstrap"])
+        self.assertEqual([], problems(cluster))
+        (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"bootstrap": {"initdb": {"walSegmentSize": 64}}}}), "Cluster")
+        self.assertEqual(("store", 64), (cluster["spec"]["bootstrap"]["initdb"]["owner"], cluster["spec"]["bootstrap"]["initdb"]["walSegmentSize"]))
+
 
 class PackedTest(unittest.TestCase):
     """No copy of any rule, question or dashboard: the chart has links to them, which helm follows."""
