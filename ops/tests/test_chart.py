@@ -100,6 +100,8 @@ class ValuesTest(unittest.TestCase):
         self.refused("externalDatabase.url: the database's JDBC address", IMAGE, {"postgresql.enabled": False})
         self.refused("externalDatabase.existingSecret", IMAGE, {"postgresql.enabled": False, "externalDatabase.url": "jdbc:postgresql://db/store"})
         self.refused("ingress.host", IMAGE, {"ingress.enabled": True})
+        self.refused("preStopSeconds", IMAGE, {"stop.preStopSeconds": 0})
+        self.refused("stop.graceSeconds: at least 90, which", IMAGE, {"stop": {"preStopSeconds": 10, "drainSeconds": 60, "graceSeconds": 89}})
         self.refused("store_demo", IMAGE, {"settings": {"store_demo": "true"}})
 
     def test_each_value_is_in_the_schema_and_each_of_the_schema_has_a_value(self):
@@ -234,6 +236,8 @@ class StoreTest(unittest.TestCase):
         self.assertGreater(sleep, 0)
         self.assertGreater(spec["template"]["spec"]["terminationGracePeriodSeconds"], sleep + drain + int(phase.removesuffix("s")))
         self.assertEqual({"maxSurge": 1, "maxUnavailable": 0}, spec["strategy"]["rollingUpdate"])
+        spec, _ = store(rendered(IMAGE, {"stop": {"preStopSeconds": 10, "drainSeconds": 60, "graceSeconds": 90}}))
+        self.assertEqual(10 + 60 + int(phase.removesuffix("s")), spec["template"]["spec"]["terminationGracePeriodSeconds"])
 
     def test_no_pod_may_do_more_than_it_must(self):
         for name, values in SETS.items():
