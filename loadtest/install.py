@@ -1,8 +1,4 @@
-"""
-Locust, in a virtual environment of the project's own: made at the first call, and anew when requirements.txt has changed.
-
-    python3 -m loadtest.install    makes it beforehand, for an image
-"""
+"""Locust, in a virtual environment of the project's own: made at the first call, and anew when requirements.txt has changed."""
 
 from __future__ import annotations
 
@@ -42,10 +38,3 @@ def _run(trouble: str, *command: str) -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         raise CannotInstall(f"{trouble}\n{done.stdout.strip()[-1500:]}")
-
-
-if __name__ == "__main__":
-    try:
-        print(python())
-    except CannotInstall as reason:
-        sys.exit(str(reason))

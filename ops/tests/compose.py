@@ -70,8 +70,9 @@ class Composed:
         for name in ("prometheus", "alertmanager"):
             copy(OPS / name, self.folder / "ops" / name, factor)
         shutil.copy(OPS / "tests/standins.yaml", self.folder)
+        bot = {name: settings.pop(name) for name in ("STORE_TELEGRAM_TOKEN", "STORE_TELEGRAM_CHAT_ID")}
         subprocess.run([self.folder / "ops/compose/prepare", "all"], stdin=subprocess.DEVNULL, check=True, stdout=sys.stderr,
-                       env={"PATH": os.environ["PATH"], "STORE_TELEGRAM_TOKEN": settings.pop("STORE_TELEGRAM_TOKEN")})
+                       env={"PATH": os.environ["PATH"], **bot})
         text = (self.folder / ".env").read_text()
         for name, value in settings.items():
             text, found = re.subn(rf"(?m)^{name}=.*$", lambda _: f"{name}={value}", text)

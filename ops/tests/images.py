@@ -7,12 +7,14 @@ Images of containers for tests, made without any registry: of Debian's packages,
     build(name, folder, **arguments)             # by the folder's Dockerfile; each argument is a build argument
 
 Where a Dockerfile says FROM something that can't be had, an image of that name is made first, a stand-in. Images are kept in
-target/ops/images, apart from those of whoever works on this machine, and are made again when what they are made of has changed.
+target/ops/images, apart from those of whoever works on this machine, and are made again when what they are made of has changed. An
+older one goes when the last name that a test knows it by is given to another.
 """
 
 import atexit
 import functools
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -29,6 +31,8 @@ HOME = ROOT / "target/ops/images"
 PACKAGES = ("buildah", "podman", "runc", "netavark", "aardvark-dns", "iptables", "mmdebstrap", "ca-certificates")
 # What the store's image is made of.
 SOURCES = ("Dockerfile", ".dockerignore", "mvnw", "pom.xml", ".mvn", "src/main", "ops/image")
+# The names that images are kept by, made of what they are made of.
+KEPT = re.compile(r"localhost/store-tests/(?:built|java|store):[0-9a-f]{16}")
 # crun refuses a machine with both versions of cgroups, and an unprivileged one's limits can't be raised.
 CONTAINERS = """
 [containers]
@@ -93,7 +97,27 @@ def call(*words, **more):
 
 
 def exists(name):
-    return subprocess.run(["buildah", "inspect", "--type", "image", name], env=environment(), capture_output=True).returncode == 0
+    return _id(name) is not None
+
+
+def _id(name):
+    words = ["buildah", "inspect", "--type", "image", "--format", "{{.FromImageID}}", name]
+    done = subprocess.run(words, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _give(name, kept):
+    """The name to what is kept under another one; who had it before goes, if nobody knows it by any other name."""
+    before = _id(name)
+    call("buildah", "tag", kept, name)
+    if before in (None, _id(kept)):
+        return
+    images = json.loads(call("buildah", "images", "--json")) or []
+    # It tells the first digits only.
+    for names in (image.get("names") or [] for image in images if before.startswith(image["id"])):
+        if all(KEPT.fullmatch(each) for each in names):
+            # One that a container runs of stays.
+            subprocess.run(["buildah", "rmi", *names], env=environment(), stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def digest(*parts):
@@ -138,7 +162,7 @@ def build(name, folder, *more, context=None, **arguments):
         print(f"Building {name} ...", file=sys.stderr, flush=True)
         words = [word for key, value in arguments.items() for word in ("--build-arg", f"{key}={value}")]
         _bud(kept, context or folder, "-f", folder / "Dockerfile", *words)
-    call("buildah", "tag", kept, name)
+    _give(name, kept)
     return name
 
 
@@ -164,7 +188,7 @@ def java_images():
             )
             _bud(kept, work)
     for name in wanted:
-        call("buildah", "tag", kept, name)
+        _give(name, kept)
     return kept
 
 
@@ -179,7 +203,7 @@ def store_image(tag="product-store:test"):
         # The libraries that this machine has need not be fetched again.
         call(OPS / "image/build", kept, "--", "--pull-never", "-v", f"{maven}:/root/.m2", STORE_IMAGE_BUILDER="buildah")
         call("buildah", "rm", "--all")
-    call("buildah", "tag", kept, tag)
+    _give(tag, kept)
     return tag
 
 

@@ -100,6 +100,8 @@ class ValuesTest(unittest.TestCase):
         self.refused("externalDatabase.url: the database's JDBC address", IMAGE, {"postgresql.enabled": False})
         self.refused("externalDatabase.existingSecret", IMAGE, {"postgresql.enabled": False, "externalDatabase.url": "jdbc:postgresql://db/store"})
         self.refused("ingress.host", IMAGE, {"ingress.enabled": True})
+        self.refused("preStopSeconds", IMAGE, {"stop.preStopSeconds": 0})
+        self.refused("stop.graceSeconds: at least 90, which", IMAGE, {"stop": {"preStopSeconds": 10, "drainSeconds": 60, "graceSeconds": 89}})
         self.refused("store_demo", IMAGE, {"settings": {"store_demo": "true"}})
 
     def test_each_value_is_in_the_schema_and_each_of_the_schema_has_a_value(self):
@@ -118,6 +120,15 @@ class ValuesTest(unittest.TestCase):
     def test_the_clusters_spec_can_be_written_over(self):
         (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"stopDelay": 77, "affinity": {"topologyKey": "zone"}}}), "Cluster")
         self.assertEqual((77, "zone", True), (cluster["spec"]["stopDelay"], cluster["spec"]["affinity"]["topologyKey"], cluster["spec"]["affinity"]["enablePodAntiAffinity"]))
+
+    def test_a_bootstrap_of_ones_own_stands_alone(self):
+        """The operator takes one way to begin, no two; what is said of the chart's own way is added to it."""
+        recovery = {"recovery": {"source": "old", "database": "store", "owner": "store"}}
+        (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"bootstrap": recovery}}), "Cluster")
+        self.assertEqual(recovery, cluster["spec"]["bootstrap"])
+        self.assertEqual([], problems(cluster))
+        (cluster,) = of_kind(rendered(IMAGE, {"postgresql.extraSpec": {"bootstrap": {"initdb": {"walSegmentSize": 64}}}}), "Cluster")
+        self.assertEqual(("store", 64), (cluster["spec"]["bootstrap"]["initdb"]["owner"], cluster["spec"]["bootstrap"]["initdb"]["walSegmentSize"]))
 
 
 class PackedTest(unittest.TestCase):
@@ -225,6 +236,8 @@ class StoreTest(unittest.TestCase):
         self.assertGreater(sleep, 0)
         self.assertGreater(spec["template"]["spec"]["terminationGracePeriodSeconds"], sleep + drain + int(phase.removesuffix("s")))
         self.assertEqual({"maxSurge": 1, "maxUnavailable": 0}, spec["strategy"]["rollingUpdate"])
+        spec, _ = store(rendered(IMAGE, {"stop": {"preStopSeconds": 10, "drainSeconds": 60, "graceSeconds": 90}}))
+        self.assertEqual(10 + 60 + int(phase.removesuffix("s")), spec["template"]["spec"]["terminationGracePeriodSeconds"])
 
     def test_no_pod_may_do_more_than_it_must(self):
         for name, values in SETS.items():

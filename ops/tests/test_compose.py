@@ -4,15 +4,19 @@ for the images that only a registry has (standins.py). The store's own image is 
 """
 
 import atexit
+import ipaddress
 import json
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 import unittest
 import urllib.parse
@@ -106,6 +110,11 @@ def faults(compose):
     total = sum(size(each["mem_limit"]) for each in services.values() if "mem_limit" in each)
     if total > 8 * GB:
         yield f"all together may take {total / GB:.1f} GB"
+    front = (compose["networks"]["front"] or {}).get("ipam", {"config": [{}]})["config"][0]
+    if not front.get("gateway") or services["store"]["environment"].get("STORE_TRUSTED_PROXIES") != front["gateway"]:
+        yield "the store does not believe a proxy on the machine"
+    elif ipaddress.ip_address(front["gateway"]) not in ipaddress.ip_network(front["subnet"]):
+        yield f"{front['gateway']} is no gateway of {front['subnet']}"
     if not compose["networks"]["back"]["internal"]:
         yield "the inner network leads outside"
 
@@ -133,6 +142,9 @@ class FilesTest(unittest.TestCase):
             ("POSTGRES_PASSWORD_FILE: /run/secrets/postgres-password", "POSTGRES_PASSWORD: secret", "postgres: POSTGRES_PASSWORD is a secret in the open"),
             ("secrets: [redis.conf]", "secrets: []", "redis: redis.conf is not among its secrets"),
             ("internal: true", "internal: false", "the inner network leads outside"),
+            ("      STORE_TRUSTED_PROXIES: ${FRONT_GATEWAY}\n", "", "the store does not believe a proxy on the machine"),
+            ("          gateway: ${FRONT_GATEWAY}\n", "", "the store does not believe a proxy on the machine"),
+            ("subnet: ${FRONT_SUBNET}", "subnet: 172.30.90.0/24", "172.30.91.1 is no gateway of 172.30.90.0/24"),
             ("redis: {condition: service_healthy}", "redis: {condition: service_started}", "store does not wait for redis"),
             ("postgres: {condition: service_healthy}\n      redis", "grafana: {condition: service_healthy}\n      redis", "store waits for grafana, which is not started with it"),
         ):
@@ -237,13 +249,19 @@ class FilesTest(unittest.TestCase):
         self.assertEqual(f"http://localhost:{known['ALERTMANAGER_PORT']}", known["STORE_ALERTMANAGER_URL"])
 
 
-def prepared(folder, *words, **settings):
-    """What ops/compose/prepare makes in a copy of the project: the folder of secrets."""
+def copied(folder):
+    """ops/compose/prepare in a copy of what it needs of the project."""
     folder = pathlib.Path(folder)
     if not (folder / "ops").exists():
         shutil.copytree(OPS / "compose", folder / "ops/compose")
         shutil.copy(ROOT / ".env.example", folder)
-    done = subprocess.run([folder / "ops/compose/prepare", *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
+    return folder / "ops/compose/prepare"
+
+
+def prepare(folder, *words, **settings):
+    """Runs it; an AssertionError with what it said where it refuses."""
+    folder = pathlib.Path(folder)
+    done = subprocess.run([copied(folder), *words], capture_output=True, text=True, stdin=subprocess.DEVNULL,
                           env={"PATH": os.environ["PATH"], **settings})
     if done.returncode != 0:
         raise AssertionError(done.stderr)
@@ -251,7 +269,52 @@ def prepared(folder, *words, **settings):
         kept = file.read_text().strip()
         if kept and kept in done.stdout + done.stderr:
             raise AssertionError(f"{file.name} is told")
-    return folder / "secrets"
+    return done
+
+
+def prepared(folder, *words, **settings):
+    """The folder of secrets that it makes."""
+    prepare(folder, *words, **settings)
+    return pathlib.Path(folder) / "secrets"
+
+
+class Terminal:
+    """ops/compose/prepare as somebody sees it who sits before it."""
+
+    def __init__(self, folder):
+        self.master, self.slave = pty.openpty()
+        self.said = ""
+        self.process = subprocess.Popen([copied(folder)], stdin=self.slave, stdout=self.slave, stderr=self.slave,
+                                        env={"PATH": os.environ["PATH"]}, start_new_session=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.slave)
+        os.close(self.master)
+
+    def look(self):
+        while select.select([self.master], [], [], 0)[0]:
+            self.said += os.read(self.master, 65536).decode()
+        return self.said
+
+    def wait_for(self, text):
+        wait_until(text, lambda: text in self.look(), 10)
+
+    def type(self, line):
+        os.write(self.master, f"{line}\n".encode())
+
+    def ended(self):
+        code = self.process.wait(10)
+        self.look()
+        return code
+
+    def shows_what_is_typed(self):
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
 
 
 class PrepareTest(unittest.TestCase):
@@ -262,7 +325,7 @@ class PrepareTest(unittest.TestCase):
         self.folder.chmod(0o755)
 
     def test_every_secret_is_another_one_and_stays(self):
-        secrets = prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test")
+        secrets = prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="-100123")
         kept = {file.name: file.read_text() for file in secrets.iterdir()}
         made = {name: text for name, text in kept.items() if name.endswith("password") or name == "kibana-key"}
         self.assertEqual(len(made), len(set(made.values())))
@@ -275,6 +338,7 @@ class PrepareTest(unittest.TestCase):
         (secrets / "redis-url").unlink()
         prepared(self.folder, "all")
         self.assertEqual(kept, {file.name: file.read_text() for file in secrets.iterdir()})
+        # The chat is known already.
         prepared(self.folder, STORE_TELEGRAM_TOKEN="123456:another")
         self.assertEqual("123456:another", (secrets / "telegram-token").read_text())
         (self.folder / "other").mkdir()
@@ -303,6 +367,60 @@ class PrepareTest(unittest.TestCase):
         (self.folder / ".env").write_text((self.folder / ".env").read_text().replace("STORE_NAME=shop", "STORE_NAME=mine"))
         prepared(self.folder)
         self.assertEqual("mine", variables(self.folder / ".env")["STORE_NAME"])
+
+    def test_what_stands_in_env_is_no_program(self):
+        """Compose takes a value with its spaces; a shell would run the rest of it."""
+        prepared(self.folder, "all")
+        env = self.folder / ".env"
+        env.write_text(env.read_text().replace("STORE_NAME=shop", "STORE_NAME=My shop"))
+        self.assertIn("will start all. The store's administrator is admin@store.local,", prepare(self.folder).stdout)
+
+    def test_a_token_and_a_chat_come_together_or_not_at_all(self):
+        """With one of them Alertmanager does not start."""
+        chat = lambda: variables(self.folder / ".env")["STORE_TELEGRAM_CHAT_ID"]
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_CHAT_ID, the number of the chat, is missing"):
+            prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test")
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_TOKEN, the bot's, is missing"):
+            prepare(self.folder, STORE_TELEGRAM_CHAT_ID="-100123")
+        with self.assertRaisesRegex(AssertionError, "^STORE_TELEGRAM_CHAT_ID must be the number of a chat"):
+            prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="@shop")
+        self.assertFalse((self.folder / "secrets/telegram-token").exists())
+        secrets = prepared(self.folder)
+        self.assertEqual(("", ""), ((secrets / "telegram-token").read_text(), chat()))
+        prepare(self.folder, STORE_TELEGRAM_TOKEN="123456:of-the-test", STORE_TELEGRAM_CHAT_ID="-100123")
+        self.assertEqual(("123456:of-the-test", "-100123"), ((secrets / "telegram-token").read_text(), chat()))
+        prepare(self.folder, STORE_TELEGRAM_CHAT_ID="-100456")
+        self.assertEqual(("123456:of-the-test", "-100456"), ((secrets / "telegram-token").read_text(), chat()))
+
+    def test_a_terminal_is_asked_for_both_and_does_not_show_the_token(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            terminal.type("123456:of-the-test")
+            terminal.wait_for("number of the chat")
+            terminal.type("-100123")
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("of-the-test", terminal.said)
+            self.assertTrue(terminal.shows_what_is_typed())
+        self.assertEqual("123456:of-the-test", (self.folder / "secrets/telegram-token").read_text())
+        self.assertEqual("-100123", variables(self.folder / ".env")["STORE_TELEGRAM_CHAT_ID"])
+        with Terminal(self.folder) as terminal:
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("Telegram", terminal.said)
+
+    def test_a_terminal_whose_question_is_broken_off_shows_again_what_is_typed(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            self.assertFalse(terminal.shows_what_is_typed())
+            terminal.process.send_signal(signal.SIGINT)
+            self.assertEqual(130, terminal.ended())
+            self.assertTrue(terminal.shows_what_is_typed())
+
+    def test_whoever_gives_nothing_at_a_terminal_is_asked_no_more(self):
+        with Terminal(self.folder) as terminal:
+            terminal.wait_for("Token of the Telegram bot")
+            terminal.type("")
+            self.assertEqual(0, terminal.ended())
+            self.assertNotIn("number of the chat", terminal.said)
 
     def test_refuses_what_it_does_not_know(self):
         for words in (["everything"], ["all", "more"]):
@@ -395,6 +513,8 @@ class LiveTest(unittest.TestCase):
             **{name: str(port) for name, port in cls.ports.items()},
             "STORE_DEMO": "true", "STORE_TELEGRAM_TOKEN": cls.TOKEN, "STORE_TELEGRAM_CHAT_ID": cls.CHAT,
             "STORE_TELEGRAM_API_URL": api, "STORE_DEADMAN_URL": f"{api}/deadman", "JAEGER_KEPT_PERCENT": "100",
+            # Another one than that of a shop which somebody runs here.
+            "FRONT_SUBNET": "172.30.92.0/24", "FRONT_GATEWAY": "172.30.92.1",
         }
         cls.project = Composed(cls.scratch, cls.FACTOR, settings, cls.LEFT_OUT)
         standins.made(cls.project.services)
@@ -482,14 +602,25 @@ class LiveTest(unittest.TestCase):
         self.assertEqual(200, request(f"{page}/stop", method="POST")[0])
 
     def test_3_products_come_and_go_by_file_and_the_database_can_be_dumped(self):
-        """The commands of docs/deployment.md."""
+        """
+        As docs/deployment.md says, but that "docker compose exec" is podman's, and the dump is restored beside the shop, into a database
+        that is as empty as that of a first start.
+        """
         file = self.scratch / "products.csv"
         file.write_text("sku,name,description,category,price,currency,stock,image_url\nPAPER-1,Бумага,,Бумага,10.00,RUB,7,\n")
         self.project.compose("run", "--rm", "-T", "--no-deps", "-v", f"{file}:/products.csv:ro", "store", "import", "/products.csv")
         found = request(self.store("/api/products/?category=" + urllib.parse.quote("Бумага")))[1]["items"]
         self.assertEqual([("PAPER-1", 7)], [(each["sku"], each["stock"]) for each in found])
         self.assertIn("PAPER-1,Бумага,", self.project.compose("run", "--rm", "-T", "--no-deps", "store", "export"))
-        self.assertIn("CREATE TABLE public.product", self.project.exec("postgres", "pg_dump", "-U", "postgres", "store"))
+        words = """
+            createdb -U postgres -O store restored
+            psql -q -U postgres -d restored -c 'CREATE EXTENSION pg_stat_statements'
+            pg_dump -U postgres -Fc store > /tmp/store.dump
+            pg_restore --exit-on-error -U postgres -d restored < /tmp/store.dump
+            psql -tA -U postgres -d restored -c "SELECT sku FROM product WHERE sku = 'PAPER-1'"
+            dropdb -U postgres restored
+        """
+        self.assertEqual("PAPER-1\n", self.project.exec("postgres", "/bin/bash", "-euc", words))
 
     def test_4_nothing_but_pages_answers_and_only_here(self):
         published = {}
@@ -514,6 +645,13 @@ class LiveTest(unittest.TestCase):
         self.assertEqual("out\n", out("alertmanager"))
         for service in ("postgres", "redis", "elasticsearch"):
             self.assertEqual("", out(service), service)
+
+    def test_4_a_proxy_on_this_machine_says_whom_it_was_called_by(self):
+        client = "203.0.113.9"
+        self.assertEqual(200, request(self.store("/api/products/?limit=1"), headers={"X-Forwarded-For": client})[0])
+        said = lambda: podman("logs", self.project.container("store")).stdout.splitlines()
+        clients = lambda: {json.loads(line).get("client.ip") for line in said()}
+        wait_until("the store has noted the client", lambda: client in clients(), 10)
 
     def test_4_no_secret_is_told(self):
         secrets = [text for file in (self.project.folder / "secrets").iterdir() if (text := file.read_text().strip())]

@@ -9,6 +9,7 @@ their order.
     KUBE_NODE      where NodePorts answer; the first node's address unless given
 """
 
+import atexit
 import base64
 import json
 import os
@@ -60,9 +61,10 @@ class KubernetesTest(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.scratch)
         cls.load_images()
         cls.namespace = f"store-tests-{random.randrange(10**6):06}"
+        # unittest leaves its cleanups undone when it is interrupted.
+        for clean in (atexit.register, cls.addClassCleanup):
+            clean(cls.remove)
         kubectl("create", "namespace", cls.namespace)
-        cls.addClassCleanup(kubectl, "delete", "namespace", cls.namespace, "--timeout=150s")
-        cls.addClassCleanup(cls.k, "delete", "cluster.postgresql.cnpg.io", "--all", "--timeout=60s")
         cls.values = {
             "image.repository": REPOSITORY,
             "image.tag": "one",
@@ -107,6 +109,15 @@ class KubernetesTest(unittest.TestCase):
         images.call("podman", "save", "-q", "--format", "docker-archive", "--multi-image-archive", "-o", archive, *names)
         subprocess.run([*shlex.split(os.environ["KUBE_LOAD"]), archive], check=True, timeout=600)
         archive.unlink()
+
+    @classmethod
+    def remove(cls):
+        """Once more, it does nothing."""
+        if kubectl("get", "namespace", cls.namespace, "--ignore-not-found", "-o", "name"):
+            try:
+                cls.k("delete", "cluster.postgresql.cnpg.io", "--all", "--timeout=60s")
+            finally:
+                kubectl("delete", "namespace", cls.namespace, "--timeout=150s")
 
     @classmethod
     def k(cls, *words, **more):
