@@ -228,8 +228,9 @@ class KubernetesTest(unittest.TestCase):
             name = pod["metadata"]["name"]
             metrics = self.pod_says(name, 9000, "/metrics")
             self.assertRegex(metrics, r"(?m)^store_redis_up\S* 1\.0$")
-            status = pod["status"]["containerStatuses"][0]
-            self.assertEqual(0, status["restartCount"], self.k("logs", name, "--previous", "--tail=20") if status["restartCount"] else "")
+            # A new database may take connections, and none again for a moment; nothing else ends a store.
+            if pod["status"]["containerStatuses"][0]["restartCount"]:
+                self.assertIn("cannot be reached", self.k("logs", name, "--previous", "--tail=20"))
         # Nobody who is not signed in as a superuser can set these; the operator has.
         primary = self.database()["currentPrimary"]
         ask = lambda sql: self.k("exec", primary, "-c", "postgres", "--", "psql", "-tA", "-d", "store", "-c", sql).split()
