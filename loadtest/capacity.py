@@ -57,8 +57,8 @@ class Knee(LoadTestShape):
                 return None
         else:
             self.look_at_locks(now)
-        # All at once within a few seconds: a hash for each takes a while as it is.
-        return self.users, max(1.0, self.users / 4)
+        # No faster than the store hashes passwords: beyond that it turns them away, and their next tries are a load of their own.
+        return self.users, min(knee.SIGN_INS_A_SECOND, max(1.0, self.users / 4))
 
     def count_sign_ins(self) -> int:
         return sum(entry.num_requests for (name, _), entry in self.runner.stats.entries.items() if name in knee.HASHES)
