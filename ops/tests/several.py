@@ -17,13 +17,13 @@ import secrets
 import shutil
 import signal
 import subprocess
-import threading
 import time
 import uuid
 
 from elastic import as_user
 from processes import free_port, request, wait_until
 from rulebook import OPS, ROOT
+from shop import Crowd
 
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
 # PostgreSQL refuses to run as root.
@@ -246,35 +246,6 @@ class Caller:
             self.connection.close()
             self.connection = None
             return 0, {}, repr(error)
-
-
-class Crowd:
-    """Some who do the same thing again and again, each in a thread of its own, until they are left."""
-
-    def __init__(self, number, work, pause=0.05):
-        self.stopping = threading.Event()
-        self.faults = []
-        self.threads = [threading.Thread(target=self._repeat, args=(work, n, pause), daemon=True) for n in range(number)]
-
-    def _repeat(self, work, number, pause):
-        try:
-            while not self.stopping.wait(pause):
-                work(number)
-        except Exception as fault:
-            self.faults.append(fault)
-            raise
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        for thread in self.threads:
-            thread.join()
-        if self.faults:
-            raise AssertionError(f"somebody of the crowd fell over: {self.faults[0]!r}")
 
 
 class Buyers(Crowd):

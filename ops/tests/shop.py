@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import threading
 import uuid
 
 from processes import end, free_port, request, wait_until
@@ -93,6 +94,35 @@ class Shop:
 
     def drifts(self):
         return self.call("GET", "/api/inventory/audit", by=EMAIL)["items"]
+
+
+class Crowd:
+    """Some who do the same thing again and again, each in a thread of its own, until they are left."""
+
+    def __init__(self, number, work, pause=0.05):
+        self.stopping = threading.Event()
+        self.faults = []
+        self.threads = [threading.Thread(target=self._repeat, args=(work, n, pause), daemon=True) for n in range(number)]
+
+    def _repeat(self, work, number, pause):
+        try:
+            while not self.stopping.wait(pause):
+                work(number)
+        except Exception as fault:
+            self.faults.append(fault)
+            raise
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+        if self.faults:
+            raise AssertionError(f"somebody of the crowd fell over: {self.faults[0]!r}")
 
 
 def everyday(first, second):

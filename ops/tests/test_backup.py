@@ -8,13 +8,12 @@ import re
 import shutil
 import subprocess
 import tempfile
-import threading
 import time
 
 from postgres import USER, Postgres
 from processes import ProcessesTest
 from rulebook import ROOT
-from shop import EMAIL, Shop
+from shop import EMAIL, Crowd, Shop
 
 PAPER = ROOT / "docs/backup.md"
 BUYERS = 4
@@ -52,29 +51,12 @@ class BackupTest(ProcessesTest):
 
     def while_everybody_orders(self, work):
         """The ids of the orders that were answered before the work began."""
-        placed, failed, over = [], [], threading.Event()
-
-        def buy():
-            while not over.is_set():
-                try:
-                    placed.append(self.shop.order(self.customer, self.product)["id"])
-                except Exception as fault:
-                    failed.append(fault)
-                    return
-
-        buyers = [threading.Thread(target=buy) for _ in range(BUYERS)]
-        for buyer in buyers:
-            buyer.start()
-        try:
-            while len(placed) < 50 and not failed:
+        placed = []
+        with Crowd(BUYERS, lambda _: placed.append(self.shop.order(self.customer, self.product)["id"]), pause=0) as buyers:
+            while len(placed) < 50 and not buyers.faults:
                 time.sleep(0.01)
             before = list(placed)
             work()
-        finally:
-            over.set()
-            for buyer in buyers:
-                buyer.join()
-        self.assertEqual([], failed)
         self.assertGreater(len(placed), len(before))
         return before
 

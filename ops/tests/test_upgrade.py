@@ -9,14 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 
 from elastic import java
 from postgres import Postgres
 from processes import ProcessesTest
 from rulebook import ROOT
-from shop import Shop, everyday
+from shop import Crowd, Shop, everyday
 
 RELEASE = ROOT / "ci/last-release"
 CACHED = ROOT / "target/last-release"
@@ -79,32 +77,14 @@ class UpgradeTest(ProcessesTest):
         old = self.shop(self.release, "rollout", "last release").start()
         self.assertEqual([], everyday(old, old))
         customer, product = old.customer(), old.product(STOCK)
-        placed, failed, over = [], [], threading.Event()
-
-        def buy():
-            while not over.is_set():
-                try:
-                    placed.append(old.order(customer, product)["id"])
-                    time.sleep(0.02)
-                except Exception as fault:
-                    failed.append(fault)
-                    return
-
-        buyers = [threading.Thread(target=buy) for _ in range(BUYERS)]
-        for buyer in buyers:
-            buyer.start()
-        try:
+        placed = []
+        with Crowd(BUYERS, lambda _: placed.append(old.order(customer, product)["id"]), pause=0.02):
             said = self.migrate("rollout")
             self.assertIn("The schema of the database at 127.0.0.1:", said)
             self.assertIn("nothing was to be done", self.migrate("rollout"))
             new = self.shop([ROOT / "store", "run"], "rollout", "this version").start()
             self.assertEqual([], everyday(old, new))
             self.assertEqual([], everyday(new, old))
-        finally:
-            over.set()
-            for buyer in buyers:
-                buyer.join()
-        self.assertEqual([], failed)
         self.assertGreater(len(placed), 20)
         self.assertEqual(len(placed), old.call("GET", "/api/orders/?limit=1", by=customer)["total"])
         self.assertEqual(STOCK - len(placed), new.stock(product))
