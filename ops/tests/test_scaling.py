@@ -141,7 +141,8 @@ class ScalingTest(ProcessesTest):
         for store in self.shop.stores:
             # The proxy's word: each store says itself that there is nothing left.
             status, answer = store.get("/api/products/?limit=1", headers={"X-Forwarded-For": "127.0.0.7"})
-            if admitted[200] > REQUESTS_PER_MINUTE + earned + 25:
+            # What was earned since counts, too: a second, and more on a busy machine.
+            if admitted[200] > REQUESTS_PER_MINUTE * (1 + (time.monotonic() - began) / 60) + 25:
                 self.assertEqual((429, "rate_limited"), (status, answer.get("code")))
         print(f"rate limit: {admitted[200]} of {sum(admitted.values())} requests admitted in {seconds:.1f} s")
 
